@@ -1,0 +1,107 @@
+"""The second stage of a frame: which candidates look like the target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .features import View
+from .types import Boxes
+
+BACKGROUND, TARGET = 0, 1  # the two classes, in the order of the logits
+
+
+class Head(nn.Module):
+    """Three fully connected layers from the features of a box to two class scores (fc4 to fc6 of the paper).
+
+    Args:
+        channels, grid: the features of one box are (channels, grid, grid).
+        hidden: units of the two hidden layers.
+        dropout: share of hidden units dropped in training mode.
+        seed: of the random initial weights (He initialisation, on the CPU: equal on every device).
+    """
+
+    def __init__(self, channels: int, grid: int, hidden: int, dropout: float, seed: int) -> None:
+        super().__init__()
+        self.fc4 = nn.Linear(channels * grid * grid, hidden)
+        self.fc5 = nn.Linear(hidden, hidden)
+        self.fc6 = nn.Linear(hidden, 2)
+        self.dropout = dropout
+        generator = torch.Generator().manual_seed(seed)
+        for layer in (self.fc4, self.fc5, self.fc6):
+            layer.weight.data.normal_(0, math.sqrt(2 / layer.in_features), generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(N, channels, grid, grid) to (N, 2) class scores f_c; the generator draws the dropout."""
+        x = features.permute(0, 2, 3, 1).flatten(1)  # pooled features have their channels last in memory
+        x = self._dropped(F.relu(self.fc4(x)), generator)
+        x = self._dropped(F.relu(self.fc5(x)), generator)
+        scores: Tensor = self.fc6(x)
+        return scores
+
+    def _dropped(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if not self.training or self.dropout == 0:
+            return x
+        kept = torch.empty(x.shape, device=x.device).bernoulli_(1 - self.dropout, generator=generator)
+        return x * kept / (1 - self.dropout)
+
+
+def margin(scores: Tensor) -> Tensor:
+    """(N, 2) class scores to (N,): by how much the target's exceeds the background's."""
+    return scores[:, TARGET] - scores[:, BACKGROUND]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The best candidates of a frame.
+
+    Attributes:
+        boxes: (K, 4), best first.
+        scores: (K,) margins between target and background.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+
+
+class Classifier(Protocol):
+    """The second stage of a frame."""
+
+    def classify(self, view: View, candidates: Boxes, head: Head, witness: Head) -> Scored:
+        """The best of (N, 4) candidates.
+
+        Args:
+            view: a look at the frame.
+            candidates: (N, 4).
+            head: the newest one.
+            witness: the head as the first frame left it, which no drift has reached.
+        """
+        ...
+
+
+class FcClassifier:
+    """The paper's: score every candidate, keep the best.
+
+    Args:
+        best: how many are kept.
+        witness_share: share of the witness in the score; 0 is the paper's.
+    """
+
+    def __init__(self, best: int, witness_share: float) -> None:
+        self._best, self._witness_share = best, witness_share
+
+    def classify(self, view: View, candidates: Boxes, head: Head, witness: Head) -> Scored:
+        """See :class:`Classifier`."""
+        with torch.no_grad():
+            features = view.sample(candidates)
+            both = torch.lerp(margin(head(features)), margin(witness(features)), self._witness_share)
+            scores, rows = both.topk(min(self._best, len(candidates)))
+        return Scored(candidates[rows.cpu().numpy()], scores.cpu().numpy())

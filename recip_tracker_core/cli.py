@@ -1,0 +1,186 @@
+"""``recip-tracker``: the tracker without ROS, from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+try:
+    import typer
+    import yaml
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from .sources import Source, open_source
+    from .video import VideoWriter
+except ImportError as error:  # pragma: no cover
+    raise SystemExit(
+        f"recip-tracker needs the 'cli' extra ({error}): pip install 'recip_tracker_ros[cli]'"
+    ) from error
+
+from .build import build_tracker
+from .config import NodeConfig, TrackerConfig, describe, flatten, parsed, replaced
+from .drawing import attention_overlay, draw_result, side_by_side
+from .errors import ConfigError, RecipTrackerError, SourceError
+from .tracker import Tracker
+from .types import BoundingBox, TrackResult, TrackStatus
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Follow one target chosen at run time.")
+console = Console()
+
+
+@app.callback()
+def _root() -> None:
+    """Follow one target chosen at run time."""
+
+
+@app.command()
+def track(
+    source: Annotated[Path, typer.Argument(help="A video file, a folder of images, or a ROS bag.")],
+    init: Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")],
+    output: Annotated[Path | None, typer.Option(help="Annotated video to write (.mp4).")] = None,
+    boxes: Annotated[Path | None, typer.Option(help="Boxes to write, one x,y,w,h line a frame.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Parameter file, as the node reads it.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Image topic of a bag.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+) -> None:
+    """Track a target through SOURCE. Learning runs inline unless 'update.updater' says otherwise."""
+    try:
+        box = parsed_box(init)
+        settings = read_config(config, set_ or [], device, seed)
+        stream = open_source(source, topic)
+        tracker = build_tracker(settings)
+        with contextlib.closing(tracker):
+            results = _tracked(tracker, stream, box, output)
+        if boxes is not None:
+            write_boxes(boxes, results)
+        console.print(_summary(results, tracker))
+    except RecipTrackerError as error:
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+def parsed_box(text: str) -> BoundingBox:
+    """``X,Y,W,H`` as a box.
+
+    Raises:
+        BoxError: four numbers that are no box.
+        ConfigError: anything else.
+    """
+    try:
+        x, y, w, h = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"expected a box as X,Y,W,H in pixels, got '{text}'") from None
+    return BoundingBox(x, y, w, h)
+
+
+def read_config(
+    path: Path | None, assignments: list[str], device: str | None, seed: int | None
+) -> TrackerConfig:
+    """Defaults with inline learning, then the file, then single values.
+
+    Raises:
+        ConfigError: an unknown name, a wrong type, or a value out of bounds.
+        SourceError: a file that is absent or no parameter file.
+    """
+    config = replaced(TrackerConfig(), {"update.updater": "inline"})
+    if path is not None:
+        config = replaced(config, read_parameters(path))
+    config = replaced(config, dict(parsed(config, text) for text in assignments))
+    single = {"device": device, "seed": seed}
+    return replaced(config, {name: value for name, value in single.items() if value is not None})
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """The tracker's parameters in a ROS 2 parameter file, by dotted name; the node's own are left out.
+
+    Raises:
+        SourceError: if it is absent, no YAML, or has no ``ros__parameters``.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SourceError(f"parameter file '{path}' cannot be read: {error}") from error
+    nodes = list(tree.values()) if isinstance(tree, dict) else []
+    values = nodes[0].get("ros__parameters") if len(nodes) == 1 and isinstance(nodes[0], dict) else None
+    if not isinstance(values, dict):
+        raise SourceError(
+            f"parameter file '{path}' must have one node with parameters under 'ros__parameters'"
+        )
+    of_the_node = {parameter.name for parameter in describe(NodeConfig())}
+    return {name: value for name, value in flatten(values).items() if name not in of_the_node}
+
+
+def write_boxes(path: Path, results: list[TrackResult]) -> None:
+    """One ``x,y,w,h`` line a frame."""
+    lines = [f"{r.box.x:.3f},{r.box.y:.3f},{r.box.w:.3f},{r.box.h:.3f}\n" for r in results]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _tracked(tracker: Tracker, stream: Source, box: BoundingBox, output: Path | None) -> list[TrackResult]:
+    results: list[TrackResult] = []
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(VideoWriter(output, stream.rate_hz)) if output is not None else None
+        step = stack.enter_context(_progress(stream.count))
+        for frame in stream.frames:
+            result = tracker.update(frame) if results else tracker.init(frame, box)
+            results.append(result)
+            if writer is not None:
+                overlay = attention_overlay(tracker.attention(frame, result.box), frame.height)
+                writer.write(side_by_side(draw_result(frame.image, result), overlay))
+            step(result)
+    if not results:
+        raise SourceError("the source has no frames")
+    return results
+
+
+@contextlib.contextmanager
+def _progress(total: int | None) -> Iterator[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("tracking", total=total, state="learning the target")
+
+        def step(result: TrackResult) -> None:
+            progress.update(task, advance=1, state=f"{result.status.value} {result.confidence:.2f}")
+
+        yield step
+
+
+def _summary(results: list[TrackResult], tracker: Tracker) -> Table:
+    latency_ms = np.array([sum(result.timings_s.values()) for result in results[1:] or results]) * 1e3
+    statistics = tracker.statistics
+    statuses = {status: sum(result.status is status for result in results) for status in TrackStatus}
+    table = Table("", "", show_header=False, title="recip-tracker")
+    table.add_row("frames", str(len(results)))
+    for status, count in statuses.items():
+        table.add_row(f"  {status.value}", str(count))
+    table.add_row("first fit", f"{sum(results[0].timings_s.values()):.2f} s")
+    table.add_row("frames per second", f"{1e3 / latency_ms.mean():.1f}")
+    table.add_row("latency median", f"{np.median(latency_ms):.1f} ms")
+    table.add_row("latency p99", f"{np.percentile(latency_ms, 99):.1f} ms")
+    table.add_row("updates", str(statistics.completed - 1))
+    if statistics.failed:
+        table.add_row("failed updates", f"{statistics.failed} (last: {escape(str(statistics.failure))})")
+    return table
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,46 @@
+"""From scores to an answer: confidence in [0, 1], and tracked, uncertain or lost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .types import TrackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the judge says of one frame."""
+
+    confidence: float
+    status: TrackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The classifier's margin as a probability, and its verdict.
+
+    Cross entropy makes ``sigmoid(margin)`` the probability that a sample is the target; above one
+    half is what the paper calls a success. As long as failures are few the frame is uncertain.
+
+    Attributes:
+        tracked_from: confidence from which a frame is tracked.
+        lost_after: failures in a row after which the target is lost.
+    """
+
+    tracked_from: float
+    lost_after: int
+
+    def judge(self, score: float, misses: int) -> Verdict:
+        """The verdict on a frame.
+
+        Args:
+            score: mean margin of the best candidates.
+            misses: frames in a row, before this one, that were not tracked.
+        """
+        confidence = 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))
+        if confidence >= self.tracked_from:
+            return Verdict(confidence, TrackStatus.TRACKED)
+        return Verdict(
+            confidence, TrackStatus.LOST if misses + 1 >= self.lost_after else TrackStatus.UNCERTAIN
+        )

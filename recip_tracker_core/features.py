@@ -1,0 +1,268 @@
+"""From image and boxes to what the classifier reads.
+
+A :class:`FeatureSource` looks at a frame and gives a :class:`View`; a view gives the features of any
+box that it covers. ``map`` looks by one pass of the backbone over a square search region and pools
+each box from the shared map. Gradients do not flow from here to pixels: see :mod:`.attention`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .backbones import Backbone, Stage
+from .geometry import centers
+from .types import BoundingBox, Boxes, Frame
+
+PADDING = (127, 127, 127)  # what lies outside the image: grey, zero to the network
+SAMPLES_PER_BIN = 2  # a side, as in RoIAlign (He et al., Mask R-CNN)
+
+
+class View(Protocol):
+    """One look at a frame."""
+
+    def covers(self, boxes: Boxes) -> NDArray[np.bool_]:
+        """(N,) whether the view can give the features of each (N, 4) box."""
+        ...
+
+    def sample(self, boxes: Boxes) -> Tensor:
+        """(N, C, grid, grid) float32 features of (N, 4) boxes, on the source's device, no gradient."""
+        ...
+
+
+class FeatureSource(Protocol):
+    """Looks at frames.
+
+    Attributes:
+        channels, grid: the features of one box are (channels, grid, grid).
+    """
+
+    channels: int
+    grid: int
+
+    def look(self, frame: Frame, target: BoundingBox) -> View:
+        """A view around a box, at the scale at which a target of its size is seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A square part of the image, in whole pixels; it may reach over the image's border."""
+
+    left: int
+    top: int
+    side: int
+
+    @staticmethod
+    def around(target: BoundingBox, sides: float) -> Region:
+        """The square around a box whose side is that many times the root of the box's area."""
+        side = max(round(sides * target.area**0.5), 8)
+        x, y = target.center
+        return Region(round(x - side / 2), round(y - side / 2), side)
+
+    def cut(self, image: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+        """(size_px, size_px, 3): the region's pixels, grey where there is no image."""
+        height, width = image.shape[:2]
+        right, bottom = self.left + self.side, self.top + self.side
+        inside = image[max(self.top, 0) : max(bottom, 0), max(self.left, 0) : max(right, 0)]
+        missing = (
+            min(max(-self.top, 0), self.side),
+            min(max(bottom - height, 0), self.side),
+            min(max(-self.left, 0), self.side),
+            min(max(right - width, 0), self.side),
+        )
+        if inside.size == 0:
+            return np.full((size_px, size_px, 3), PADDING, np.uint8)
+        if any(missing):
+            inside = cv2.copyMakeBorder(inside, *missing, cv2.BORDER_CONSTANT, value=PADDING)  # type: ignore[assignment]
+        shrink = self.side > size_px
+        resized = cv2.resize(
+            inside, (size_px, size_px), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+        )
+        return np.asarray(resized, np.uint8)
+
+    def to_crop(self, boxes: Boxes, size_px: int) -> Boxes:
+        """Boxes in the image as boxes in the cut of that size."""
+        shifted = boxes - np.array([self.left, self.top, 0, 0], np.float32)
+        return np.asarray(shifted * (size_px / self.side), np.float32)
+
+
+def fused_map(backbone: Backbone, images: Tensor, stages: tuple[str, ...]) -> Tensor:
+    """Several stages of normalised images as one map on the grid of the finest, each on one scale.
+
+    Args:
+        images: (N, 3, H, W) normalised.
+        stages: names, the finest first.
+
+    Returns:
+        (N, sum of channels, H / stride, W / stride), cell centres where the finest stage has them.
+    """
+    maps = backbone(images, stages)
+    finest = backbone.stages[stages[0]]
+    height, width = maps[stages[0]].shape[-2:]
+    aligned = []
+    for name in stages:
+        stage, scaled = backbone.stages[name], maps[name] / backbone.stages[name].scale
+        if stage is not finest:
+            rows = _interpolation(stage, finest, scaled.shape[-2], height).to(scaled)
+            columns = _interpolation(stage, finest, scaled.shape[-1], width).to(scaled)
+            scaled = rows @ scaled @ columns.T
+        aligned.append(scaled)
+    return torch.cat(aligned, dim=1)
+
+
+@functools.cache
+def _interpolation(coarse: Stage, fine: Stage, n_coarse: int, n_fine: int) -> Tensor:
+    """(n_fine, n_coarse) linear interpolation between cell centres, constant beyond the last ones."""
+    center_px = fine.first_center_px + fine.stride * torch.arange(n_fine, dtype=torch.float64)
+    at = ((center_px - coarse.first_center_px) / coarse.stride).clamp(0, n_coarse - 1)
+    distance = (at[:, None] - torch.arange(n_coarse, dtype=torch.float64)).abs()
+    return (1 - distance).clamp(min=0).float()
+
+
+def pooled(fused: Tensor, boxes: Boxes, stage: Stage, grid: int) -> Tensor:
+    """Features of boxes: RoIAlign (He et al., Mask R-CNN) of one map, 2 x 2 samples a bin.
+
+    A bin is a weighted sum of map cells, so the whole is one ``embedding_bag``: exact, differentiable
+    with respect to the map, and many times faster on a CPU than ``grid_sample``.
+
+    Args:
+        fused: (C, H, W).
+        boxes: (N, 4) in the pixels that the backbone saw.
+        stage: whose grid the map has.
+
+    Returns:
+        (N, C, grid, grid), channels last in memory.
+    """
+    channels, height, width = fused.shape
+    columns, column_weights = _taps(boxes[:, 0], boxes[:, 2], stage, grid, width)
+    rows, row_weights = _taps(boxes[:, 1], boxes[:, 3], stage, grid, height)
+    # (N, grid, 1, taps, 1) with (N, 1, grid, 1, taps): every pair of a row and a column
+    cells = rows[:, :, None, :, None] * width + columns[:, None, :, None, :]
+    weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
+    taps = cells.shape[-1] * cells.shape[-2]
+    bags = F.embedding_bag(
+        torch.from_numpy(cells.reshape(-1, taps)).to(fused.device),
+        fused.permute(1, 2, 0).reshape(height * width, channels),
+        per_sample_weights=torch.from_numpy(weights.reshape(-1, taps)).to(fused),
+        mode="sum",
+    )
+    return bags.view(len(boxes), grid, grid, channels).permute(0, 3, 1, 2)
+
+
+def _taps(
+    start: NDArray[np.float32], extent: NDArray[np.float32], stage: Stage, grid: int, cells: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Which cells of one axis each bin reads, and their weights: both (N, grid, 2 * samples)."""
+    count = grid * SAMPLES_PER_BIN
+    offset = (np.arange(count, dtype=np.float32) + 0.5) / count
+    at_px = start[:, None] + extent[:, None] * offset  # (N, count)
+    at = np.clip((at_px - stage.first_center_px) / stage.stride, 0, cells - 1)
+    low = np.minimum(at.astype(np.int64), max(cells - 2, 0))
+    share = (at - low).astype(np.float32)
+    index = np.stack([low, np.minimum(low + 1, cells - 1)], axis=-1)
+    weight = np.stack([1 - share, share], axis=-1) / np.float32(SAMPLES_PER_BIN)
+    shape = (len(start), grid, 2 * SAMPLES_PER_BIN)
+    return index.reshape(shape), weight.reshape(shape)
+
+
+class MapView:
+    """A view whose boxes are pooled from one map."""
+
+    def __init__(self, region: Region, size_px: int, fused: Tensor, stage: Stage, grid: int) -> None:
+        self._region, self._size_px = region, size_px
+        self._fused, self._stage, self._grid = fused, stage, grid
+
+    def covers(self, boxes: Boxes) -> NDArray[np.bool_]:
+        """Boxes whose centre lies in the region, and three quarters of each side at least."""
+        margin = boxes[:, 2:] / 4
+        corner = np.array([self._region.left, self._region.top], np.float32)
+        inside = (boxes[:, :2] + margin >= corner) & (
+            boxes[:, :2] + boxes[:, 2:] - margin <= corner + self._region.side
+        )
+        return np.asarray(inside.all(axis=1))
+
+    def sample(self, boxes: Boxes) -> Tensor:
+        """See :class:`View`."""
+        with torch.no_grad():  # not inference_mode: learning must be able to read these
+            return pooled(self._fused, self._region.to_crop(boxes, self._size_px), self._stage, self._grid)
+
+
+class MapFeatures:
+    """One pass of the backbone over a search region serves every candidate.
+
+    Args:
+        backbone: frozen, on ``device``.
+        stages: names of its stages, finest first.
+        region_px: side of the region as the backbone sees it.
+        target_px: root of the target's area in it.
+        grid: bins a side that a box is pooled into.
+        device: where it computes.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        stages: tuple[str, ...],
+        region_px: int,
+        target_px: float,
+        grid: int,
+        device: torch.device,
+    ) -> None:
+        self._backbone, self._stages, self._device = backbone, stages, device
+        self._region_px, self._sides = region_px, region_px / target_px
+        self._finest = backbone.stages[stages[0]]
+        self.grid = grid
+        self.channels = sum(backbone.stages[name].channels for name in stages)
+
+    def look(self, frame: Frame, target: BoundingBox) -> MapView:
+        """See :class:`FeatureSource`."""
+        region = Region.around(target, self._sides)
+        cut = region.cut(frame.image, self._region_px)
+        with torch.no_grad():
+            images = self._backbone.normalized(to_pixels(cut, self._device))
+            fused = fused_map(self._backbone, images, self._stages)[0]
+            # Laid out as pooling reads it, once for all calls.
+            fused = fused.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+        return MapView(region, self._region_px, fused, self._finest, self.grid)
+
+
+def to_pixels(cut: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255], channels last in memory."""
+    return torch.from_numpy(cut).to(device).permute(2, 0, 1)[None].float()
+
+
+def sample_widely(
+    source: FeatureSource, frame: Frame, target: BoundingBox, boxes: Boxes, max_views: int = 9
+) -> tuple[Tensor, NDArray[np.intp]]:
+    """Features of boxes that may lie anywhere in the image, by as few views as they need.
+
+    Args:
+        boxes: (N, 4).
+        max_views: bound on the work; boxes that no view reached are left out.
+
+    Returns:
+        Features (M, C, grid, grid) and the (M,) rows of ``boxes`` that they belong to.
+    """
+    remaining = np.arange(len(boxes))
+    features, kept = [], []
+    where = target
+    for _ in range(max_views):
+        view = source.look(frame, where)
+        covered = view.covers(boxes[remaining])
+        features.append(view.sample(boxes[remaining[covered]]))
+        kept.append(remaining[covered])
+        remaining = remaining[~covered]
+        if len(remaining) == 0:
+            break
+        x, y = centers(boxes[remaining[:1]])[0]
+        where = BoundingBox(float(x) - target.w / 2, float(y) - target.h / 2, target.w, target.h)
+    return torch.cat(features), np.concatenate(kept)

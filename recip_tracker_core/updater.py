@@ -1,0 +1,249 @@
+"""When and where learning runs. Knows requests and models only as values, and no torch.
+
+Two threads share one thing: :class:`Published`, a frozen pair that is replaced by one assignment. The
+tracking thread reads :attr:`Updater.latest` once a frame, so a whole frame sees one version.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+from .errors import NotInitialisedError
+
+Request = TypeVar("Request")
+Model = TypeVar("Model")
+RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
+
+LEARNING_NICENESS = 10
+
+Learn = Callable[[Request, Callable[[], bool]], "Model | None"]
+"""``learn(request, should_stop)``: the new model, or None when told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published(Generic[Model]):
+    """A model and its version, which counts from 1."""
+
+    version: int
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStatistics:
+    """What became of the requests so far.
+
+    Attributes:
+        completed: updates that ended in a published model, first fits included.
+        replaced: requests that a newer one replaced before they began.
+        failed: updates that raised.
+        failure: the last update's exception, or None once one has succeeded.
+    """
+
+    completed: int = 0
+    replaced: int = 0
+    failed: int = 0
+    failure: Exception | None = None
+
+
+class Updater(Protocol[RequestT_contra, Model]):
+    """The one seam through which learning runs."""
+
+    @property
+    def latest(self) -> Published[Model]:
+        """The newest model.
+
+        Raises:
+            NotInitialisedError: before the first fit.
+        """
+        ...
+
+    @property
+    def statistics(self) -> UpdateStatistics:
+        """Counts so far."""
+        ...
+
+    def fit(self, request: RequestT_contra) -> Published[Model]:
+        """Learn now, whatever was being learned before, and wait for it: the first fit of a target.
+
+        Raises:
+            Exception: what learning raised; the latest model is then still the one before.
+        """
+        ...
+
+    def submit(self, request: RequestT_contra) -> None:
+        """Learn when there is time. A failure is kept in the statistics; the latest model stays."""
+        ...
+
+    def close(self) -> None:
+        """Stop before the next step of whatever is being learned."""
+        ...
+
+
+class InlineUpdater(Generic[Request, Model]):
+    """Learns before it returns: deterministic, for evaluation and tests."""
+
+    def __init__(self, learn: Learn[Request, Model]) -> None:
+        self._learn = learn
+        self._latest: Published[Model] | None = None
+        self._statistics = UpdateStatistics()
+        self._is_closed = False
+
+    @property
+    def latest(self) -> Published[Model]:
+        """See :class:`Updater`."""
+        return _initialised(self._latest)
+
+    @property
+    def statistics(self) -> UpdateStatistics:
+        """See :class:`Updater`."""
+        return self._statistics
+
+    def fit(self, request: Request) -> Published[Model]:
+        """See :class:`Updater`."""
+        model = self._learn(request, lambda: self._is_closed)
+        if model is None:
+            raise NotInitialisedError("the updater was closed during the first fit")
+        self._latest = _next(self._latest, model)
+        self._statistics = _succeeded(self._statistics)
+        return self._latest
+
+    def submit(self, request: Request) -> None:
+        """See :class:`Updater`."""
+        try:
+            model = self._learn(request, lambda: self._is_closed)
+        except Exception as error:
+            self._statistics = _failed(self._statistics, error)
+            return
+        if model is not None:
+            self._latest = _next(self._latest, model)
+            self._statistics = _succeeded(self._statistics)
+
+    def close(self) -> None:
+        """See :class:`Updater`."""
+        self._is_closed = True
+
+
+class BackgroundUpdater(Generic[Request, Model]):
+    """Learns in a thread of its own; the thread that tracks never waits for it.
+
+    The mailbox holds one request, and a newer one replaces it: when learning is slower than its
+    interval, requests are replaced, never queued.
+    """
+
+    def __init__(self, learn: Learn[Request, Model]) -> None:
+        self._learn = learn
+        self._executor = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="learning", initializer=_give_way
+        )
+        self._lock = threading.Lock()  # guards the mailbox and the counts, never a computation
+        self._waiting: Request | None = None
+        self._is_busy = False
+        self._era = 0  # of targets: a model learned for an earlier one is dropped
+        self._is_closed = False
+        self._latest: Published[Model] | None = None
+        self._statistics = UpdateStatistics()
+
+    @property
+    def latest(self) -> Published[Model]:
+        """See :class:`Updater`."""
+        return _initialised(self._latest)
+
+    @property
+    def statistics(self) -> UpdateStatistics:
+        """See :class:`Updater`."""
+        return self._statistics
+
+    def fit(self, request: Request) -> Published[Model]:
+        """See :class:`Updater`."""
+        with self._lock:
+            if self._is_closed:
+                raise NotInitialisedError("the updater is closed")
+            self._era += 1
+            self._waiting = None
+            era = self._era
+        job: Future[Model | None] = self._executor.submit(self._learn, request, lambda: self._is_stale(era))
+        try:
+            model = job.result()
+        except CancelledError:
+            model = None
+        if model is None:
+            raise NotInitialisedError("the updater was closed during the first fit")
+        self._publish(model, era)
+        return self.latest
+
+    def submit(self, request: Request) -> None:
+        """See :class:`Updater`."""
+        with self._lock:
+            if self._is_closed:
+                return
+            if self._waiting is not None:
+                replaced = self._statistics.replaced + 1
+                self._statistics = replace(self._statistics, replaced=replaced)
+            self._waiting = request
+            if not self._is_busy:
+                self._is_busy = True
+                self._executor.submit(self._work_off)
+
+    def close(self) -> None:
+        """See :class:`Updater`. Returns once the learning thread has ended."""
+        with self._lock:
+            self._is_closed = True
+            self._waiting = None
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _work_off(self) -> None:
+        while True:
+            with self._lock:
+                request, self._waiting = self._waiting, None
+                era = self._era
+                if request is None:
+                    self._is_busy = False
+                    return
+            try:
+                model = self._learn(request, lambda era=era: self._is_stale(era))  # type: ignore[misc]
+            except Exception as error:
+                with self._lock:
+                    self._statistics = _failed(self._statistics, error)
+                continue
+            if model is not None:
+                self._publish(model, era)
+
+    def _publish(self, model: Model, era: int) -> None:
+        with self._lock:
+            if era != self._era:
+                return
+            self._latest = _next(self._latest, model)
+            self._statistics = _succeeded(self._statistics)
+
+    def _is_stale(self, era: int) -> bool:
+        return self._is_closed or era != self._era
+
+
+def _give_way() -> None:
+    """Let the thread that tracks have the processor first, where a thread can say so (Linux)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEARNING_NICENESS)
+
+
+def _initialised(latest: Published[Model] | None) -> Published[Model]:
+    if latest is None:
+        raise NotInitialisedError("nothing has been learned yet: initialise the tracker with a box first")
+    return latest
+
+
+def _next(latest: Published[Model] | None, model: Model) -> Published[Model]:
+    return Published(1 if latest is None else latest.version + 1, model)
+
+
+def _succeeded(statistics: UpdateStatistics) -> UpdateStatistics:
+    return replace(statistics, completed=statistics.completed + 1, failure=None)
+
+
+def _failed(statistics: UpdateStatistics, error: Exception) -> UpdateStatistics:
+    return replace(statistics, failed=statistics.failed + 1, failure=error)
