@@ -1,0 +1,147 @@
+"""ROS parameters, derived from the one declaration in ``recip_tracker_core.config``.
+
+``python -m recip_tracker_ros.parameters`` prints ``config/tracker.yaml``.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import fields
+from typing import Any
+
+import yaml
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from recip_tracker_core.config import (
+    NodeConfig,
+    Parameter,
+    TrackerConfig,
+    checked_value,
+    describe,
+    replaced,
+    unknown_parameter,
+)
+from recip_tracker_core.errors import ConfigError
+
+RCLPY_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+def all_parameters() -> list[Parameter]:
+    """Every parameter of the node, with its default: its own first, then the tracker's."""
+    return describe(NodeConfig()) + describe(TrackerConfig())
+
+
+def declare(node: Node) -> None:
+    """Declare all parameters with description, type and range.
+
+    Raises:
+        ConfigError: for an override that names no parameter, or whose value it may not have.
+    """
+    known = {parameter.name: parameter for parameter in all_parameters()}
+    for name, override in getattr(node, "_parameter_overrides", {}).items():
+        if name in known:
+            checked_value(known[name], override.value)
+        elif not name.startswith(RCLPY_OWN):
+            raise unknown_parameter(name, list(known))
+    node.declare_parameters(
+        "", [(name, _to_ros(parameter.value), _descriptor(parameter)) for name, parameter in known.items()]
+    )
+
+
+def read(node: Node) -> tuple[TrackerConfig, NodeConfig]:
+    """The present values.
+
+    Raises:
+        ConfigError: never for declared parameters, whose values are checked when they are set.
+    """
+    values = {parameter.name: node.get_parameter(parameter.name).value for parameter in all_parameters()}
+    own = {item.name: values.pop(item.name) for item in fields(NodeConfig)}
+    return replaced(TrackerConfig(), values), NodeConfig(**own)
+
+
+def check_change(parameters: list[RosParameter], *, is_configured: bool) -> None:
+    """Whether parameters may be set to these values now.
+
+    Raises:
+        ConfigError: a value that is not permitted, or one that cannot change while configured.
+    """
+    known = {parameter.name: parameter for parameter in all_parameters()}
+    for changed in parameters:
+        if changed.name not in known:
+            continue  # rclpy's own
+        parameter = known[changed.name]
+        checked_value(parameter, changed.value)
+        if is_configured and not parameter.live:
+            raise ConfigError(
+                f"'{changed.name}' cannot change while the node is configured: clean up the node first, "
+                f"or set it in the parameter file"
+            )
+
+
+def as_yaml() -> str:
+    """All parameters with their defaults and meanings, as a ROS 2 parameter file."""
+    lines = [
+        "# Every parameter of the node, with its default. Derived from recip_tracker_core/config.py:",
+        "# python -m recip_tracker_ros.parameters > config/tracker.yaml",
+        "/**:",
+        "  ros__parameters:",
+    ]
+    section = ""
+    for parameter in all_parameters():
+        head, _, key = parameter.name.rpartition(".")
+        if head != section:
+            section = head
+            lines.append(f"    {section}:")
+        indent = " " * (6 if head else 4)
+        lines += textwrap.wrap(
+            _comment(parameter), 96, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
+        )
+        lines.append(f"{indent}{key}: {_scalar(parameter.value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(parameter: Parameter) -> str:
+    notes = []
+    if parameter.low is not None or parameter.high is not None:
+        notes.append(f"{_bound(parameter.low)} to {_bound(parameter.high)}")
+    if parameter.choices:
+        notes.append("one of " + ", ".join(parameter.choices))
+    if parameter.live:
+        notes.append("may change while tracking")
+    return parameter.meaning + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _bound(value: float | None) -> str:
+    return "any" if value is None else f"{value:.10g}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, float):
+        text = repr(value)
+        return text if "e" not in text else f"{value:f}".rstrip("0")  # YAML 1.1 takes 5e-04 for a string
+    return str(yaml.safe_dump(_to_ros(value), default_flow_style=True)).split("\n")[0]
+
+
+def _to_ros(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _descriptor(parameter: Parameter) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=parameter.meaning)
+    if parameter.choices:
+        descriptor.additional_constraints = "one of " + ", ".join(parameter.choices)
+    low, high = parameter.low, parameter.high
+    if low is not None and high is not None:
+        if isinstance(parameter.value, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+        else:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(low), to_value=float(high))
+            ]
+    return descriptor
+
+
+if __name__ == "__main__":
+    print(as_yaml(), end="")
