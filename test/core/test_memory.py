@@ -1,0 +1,49 @@
+"""A bounded store that never forgets the first frame."""
+
+import torch
+from torch import Tensor
+
+from recip_tracker_core.memory import SampleMemory
+
+
+def sample(number: int) -> Tensor:
+    return torch.full((1, 1, 1, 1), float(number))
+
+
+def numbers(samples: tuple[Tensor, ...]) -> list[int]:
+    return [int(tensor) for tensor in samples]
+
+
+def filled(frames: int) -> SampleMemory:
+    """The first frame is 0 (negatives 100), the n-th tracked one n (negatives 100 + n)."""
+    memory = SampleMemory(long_frames=4, short_frames=2)
+    memory.restart(sample(0), sample(100))
+    for number in range(1, frames + 1):
+        memory.add(sample(number), sample(100 + number))
+    return memory
+
+
+def test_the_first_frame_is_kept_and_the_oldest_others_are_forgotten() -> None:
+    positives, negatives = filled(9).long_term()
+    assert numbers(positives) == [0, 6, 7, 8, 9]
+    assert numbers(negatives) == [100, 108, 109]
+
+
+def test_the_short_term_has_the_first_frame_and_the_most_recent() -> None:
+    positives, negatives = filled(9).short_term()
+    assert numbers(positives) == [0, 8, 9]
+    assert numbers(negatives) == [100, 108, 109]
+
+
+def test_a_fresh_memory_has_the_first_frame_alone() -> None:
+    memory = filled(0)
+    assert memory.long_term() == memory.short_term()
+    assert numbers(memory.long_term()[0]) == [0]
+
+
+def test_a_restart_forgets_everything_of_the_target_before() -> None:
+    memory = filled(9)
+    memory.restart(sample(50), sample(150))
+    positives, negatives = memory.long_term()
+    assert numbers(positives) == [50]
+    assert numbers(negatives) == [150]

@@ -1,0 +1,277 @@
+"""The story of a frame, told by parts that follow a script."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from recip_tracker_core import BoundingBox, Boxes, Frame, Tracker, TrackerConfig, TrackStatus
+from recip_tracker_core.attention import AttentionPainter
+from recip_tracker_core.backbones import Backbone
+from recip_tracker_core.build import build_schedule
+from recip_tracker_core.classifier import Head, Scored
+from recip_tracker_core.confidence import Judge
+from recip_tracker_core.config import replaced
+from recip_tracker_core.errors import BoxError, LearningError
+from recip_tracker_core.geometry import iou
+from recip_tracker_core.learning import LearningRequest
+from recip_tracker_core.memory import SampleMemory
+from recip_tracker_core.tracker import Parts
+from recip_tracker_core.updater import Published, UpdateStatistics
+
+BOX = BoundingBox(60, 40, 20, 20)
+FRAME = Frame(np.zeros((120, 160, 3), np.uint8), stamp_ns=77)
+SURE, UNSURE = 4.0, -4.0
+
+
+class BoxesAsFeatures:
+    """Looks whose features of a box are the box itself, and which cover everything."""
+
+    channels, grid = 4, 1
+
+    def look(self, frame: Frame, target: BoundingBox) -> BoxesAsFeatures:
+        return self
+
+    def covers(self, boxes: Boxes) -> np.ndarray:
+        return np.ones(len(boxes), bool)
+
+    def sample(self, boxes: Boxes) -> Tensor:
+        return torch.from_numpy(boxes).reshape(-1, 4, 1, 1)
+
+
+class OneStepRight:
+    """Proposes the last box, one pixel further right and grown, and notes whether it was to search."""
+
+    def __init__(self, growth: float) -> None:
+        self._growth = growth
+        self.was_searching: list[bool] = []
+
+    def propose(self, frame, view, last: BoundingBox, *, searching: bool, generator) -> Boxes:
+        self.was_searching.append(searching)
+        return np.array([[last.x + 1, last.y, last.w * self._growth, last.h * self._growth]], np.float32)
+
+
+class ScriptedClassifier:
+    """Scores each frame as the script says, and notes which heads it was given."""
+
+    def __init__(self, scores: tuple[float, ...]) -> None:
+        self._scores = iter(scores)
+        self.heads: list[Head] = []
+        self.witnesses: list[Head] = []
+
+    def classify(self, view, candidates: Boxes, head: Head, witness: Head) -> Scored:
+        self.heads.append(head)
+        self.witnesses.append(witness)
+        return Scored(candidates, np.array([next(self._scores)], np.float32))
+
+
+class RecordingUpdater:
+    """Publishes a copy of the head it was given at once; keeps requests, and counts how often it was read."""
+
+    def __init__(self) -> None:
+        self.submitted: list[LearningRequest] = []
+        self.reads = 0
+        self.fails_next = False
+        self.statistics = UpdateStatistics()
+        self._published: Published[Head] | None = None
+
+    @property
+    def latest(self) -> Published[Head]:
+        self.reads += 1
+        assert self._published is not None
+        return self._published
+
+    def fit(self, request: LearningRequest) -> Published[Head]:
+        if self.fails_next:
+            raise LearningError("a fit that failed")
+        version = 1 if self._published is None else self._published.version + 1
+        self._published = Published(version, copy.deepcopy(request.head))
+        return self._published
+
+    def submit(self, request: LearningRequest) -> None:
+        self.submitted.append(request)
+        self.fit(request)
+
+    def close(self) -> None:
+        pass
+
+
+SCHEDULE = {
+    "first_fit.positives": 20,
+    "first_fit.negatives": 40,
+    "regression.samples": 0,
+    "search.size_gain": 0.5,
+    "update.positives": 3,
+    "update.negatives": 4,
+    "update.iterations": 2,
+    "update.interval": 4,
+}
+
+
+class Scripted:
+    """A tracker of scripted parts that was told where the target is, and has seen some frames."""
+
+    def __init__(
+        self, backbone: Backbone, scores: tuple[float, ...], later: tuple[float, ...], growth: float
+    ) -> None:
+        self.proposer, self.classifier = OneStepRight(growth), ScriptedClassifier(scores + later)
+        self.updater, self.memory = RecordingUpdater(), SampleMemory(20, 2)
+        parts = Parts(
+            features=BoxesAsFeatures(),
+            proposer=self.proposer,
+            classifier=self.classifier,
+            judge=Judge(tracked_from=0.5, lost_after=3),
+            memory=self.memory,
+            updater=self.updater,
+            painter=AttentionPainter(backbone, ("s8",), 48.0, 3, torch.device("cpu")),
+            schedule=build_schedule(replaced(TrackerConfig(), SCHEDULE)),
+        )
+        self.tracker = Tracker(parts, hidden=8, dropout=0.0, seed=0)
+        self.tracker.init(FRAME, BOX)
+        self.results = [self.tracker.update(FRAME) for _ in scores]
+
+
+Play = Callable[..., Scripted]
+
+
+@pytest.fixture
+def play(backbone: Backbone) -> Play:
+    """``play(*scores, later=(), growth=1)``: a scripted tracker after so many frames; others may follow."""
+    return lambda *scores, later=(), growth=1.0: Scripted(backbone, scores, later, growth)
+
+
+def test_a_tracked_frame_moves_the_box_and_one_that_is_not_repeats_it(play: Play) -> None:
+    results = play(SURE, SURE, UNSURE, UNSURE, SURE).results
+    assert [result.box.x for result in results] == pytest.approx([61, 62, 62, 62, 63])
+
+
+def test_misses_in_a_row_make_it_lost_and_a_hit_makes_it_tracked_again(play: Play) -> None:
+    tracked, uncertain, lost = TrackStatus.TRACKED, TrackStatus.UNCERTAIN, TrackStatus.LOST
+    results = play(SURE, UNSURE, UNSURE, UNSURE, UNSURE, SURE, UNSURE).results
+    assert [result.status for result in results] == [
+        tracked,
+        uncertain,
+        uncertain,
+        lost,
+        lost,
+        tracked,
+        uncertain,
+    ]
+
+
+def test_the_search_widens_after_a_miss_and_narrows_after_a_hit(play: Play) -> None:
+    assert play(SURE, UNSURE, UNSURE, SURE, SURE).proposer.was_searching == [False, False, True, True, False]
+
+
+def test_only_tracked_frames_are_remembered(play: Play) -> None:
+    positives, negatives = play(SURE, UNSURE, SURE, UNSURE).memory.long_term()
+    assert [len(frame) for frame in positives] == [20, 3, 3]
+    assert [len(frame) for frame in negatives][1:] == [4, 4]
+
+
+def test_what_is_remembered_of_a_frame_overlaps_as_it_should(play: Play) -> None:
+    positives, negatives = play(SURE).memory.long_term()
+    box = np.array([61, 40, 20, 20], np.float32)
+    assert iou(positives[1].reshape(-1, 4).numpy(), box).min() >= 0.7
+    assert iou(negatives[1].reshape(-1, 4).numpy(), box).max() <= 0.3
+
+
+def test_a_long_term_update_is_due_every_interval(play: Play) -> None:
+    submitted = play(*[SURE] * 9).updater.submitted
+    # after frames 4 and 8, from the first frame and those since
+    assert [len(request.positives) for request in submitted] == [5, 9]
+    assert [len(request.negatives) for request in submitted] == [3, 3]
+    assert {request.iterations for request in submitted} == {2}
+    assert len({request.seed for request in submitted}) == 2
+
+
+def test_the_first_miss_asks_for_a_short_term_update_and_the_others_for_none(play: Play) -> None:
+    submitted = play(SURE, SURE, SURE, UNSURE, UNSURE, UNSURE).updater.submitted
+    assert [len(request.positives) for request in submitted] == [3]  # the first frame and the last two
+
+
+def test_an_update_that_fell_due_while_it_was_lost_comes_with_the_next_hit(play: Play) -> None:
+    submitted = play(SURE, UNSURE, UNSURE, UNSURE, UNSURE, SURE).updater.submitted
+    assert [len(request.positives) for request in submitted] == [2, 3]
+
+
+def test_a_frame_sees_one_version_of_the_weights(play: Play) -> None:
+    scripted = play(*[SURE] * 9)
+    assert scripted.updater.reads == 9  # once a frame, and what was read goes into the request too
+    assert [result.model_version for result in scripted.results] == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+    assert scripted.updater.submitted[1].head is scripted.classifier.heads[7]
+
+
+def test_the_witness_stays_what_the_first_frame_left(play: Play) -> None:
+    classifier = play(*[SURE] * 9).classifier
+    assert len({id(head) for head in classifier.heads}) == 3
+    assert all(witness is classifier.heads[0] for witness in classifier.witnesses)
+
+
+def test_a_new_target_brings_a_witness_of_its_own(play: Play) -> None:
+    scripted = play(SURE, later=(SURE,))
+    scripted.tracker.init(FRAME, BOX)
+    scripted.tracker.update(FRAME)
+    assert scripted.classifier.witnesses[1] is scripted.classifier.heads[1]
+    assert scripted.classifier.witnesses[1] is not scripted.classifier.witnesses[0]
+
+
+def test_half_of_a_change_of_size_is_followed_in_a_frame(play: Play) -> None:
+    # 1.21 is the square of 1.1; the centre is where it was measured
+    (result,) = play(SURE, growth=1.21).results
+    assert (result.box.w, result.box.h) == (pytest.approx(22), pytest.approx(22))
+    assert result.box.center == (pytest.approx(61 + 12.1), pytest.approx(40 + 12.1))
+
+
+def test_a_result_says_what_was_scored_when_and_how_long_each_stage_took(play: Play) -> None:
+    (result,) = play(SURE).results
+    assert result.score == SURE
+    assert result.confidence == pytest.approx(1 / (1 + np.exp(-4)))
+    assert (result.stamp_ns, result.model_version) == (77, 1)
+    assert {"features", "propose", "classify", "refine", "learn"} <= set(result.timings_s)
+    assert all(seconds >= 0 for seconds in result.timings_s.values())
+
+
+@pytest.mark.parametrize(
+    ("box", "error"),
+    [
+        pytest.param(BoundingBox(160, 0, 9, 9), BoxError, id="a-box-outside"),
+        pytest.param(BoundingBox(10, 10, 30, 30), LearningError, id="a-fit-that-diverges"),
+    ],
+)
+def test_a_failed_init_keeps_the_present_track(play: Play, box: BoundingBox, error: type[Exception]) -> None:
+    disturbed, untouched = (play(SURE, UNSURE, later=(SURE,)) for _ in range(2))
+    disturbed.updater.fails_next = error is LearningError
+    with pytest.raises(error):
+        disturbed.tracker.init(FRAME, box)
+    results = [scripted.tracker.update(FRAME) for scripted in (disturbed, untouched)]
+    assert results[0].box == results[1].box
+    assert results[0].box.x == pytest.approx(62)
+    assert disturbed.proposer.was_searching[-1]
+    for one, other in zip(disturbed.memory.long_term(), untouched.memory.long_term(), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_second_init_forgets_the_target_before(play: Play) -> None:
+    scripted = play(SURE, UNSURE, UNSURE, later=(SURE,))
+    assert scripted.tracker.init(FRAME, BoundingBox(10, 10, 30, 30)).model_version == 3
+    assert len(scripted.memory.long_term()[0]) == 1
+    result = scripted.tracker.update(FRAME)
+    assert (result.box.x, result.model_version) == (pytest.approx(11), 3)
+    assert not scripted.proposer.was_searching[-1]
+
+
+def test_a_box_over_the_border_is_cut_before_it_is_learned(play: Play) -> None:
+    assert play().tracker.init(FRAME, BoundingBox(-10, -10, 30, 40)).box == BoundingBox(0, 0, 20, 30)
+
+
+def test_a_new_judge_and_interval_hold_from_the_next_frame(play: Play) -> None:
+    scripted = play(SURE, UNSURE, later=(UNSURE,))
+    scripted.tracker.retune(judge=Judge(tracked_from=0.01, lost_after=3), interval=3)
+    assert scripted.tracker.update(FRAME).status is TrackStatus.TRACKED
+    assert len(scripted.updater.submitted) == 2  # at the miss, and now that three frames are enough

@@ -1,0 +1,165 @@
+"""The whole tracker on a rendered clip whose truth is known."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from recip_tracker_core import (
+    BoundingBox,
+    Frame,
+    Tracker,
+    TrackerConfig,
+    TrackResult,
+    TrackStatus,
+    build_tracker,
+)
+from recip_tracker_core.config import replaced
+from recip_tracker_core.errors import BoxError, NotInitialisedError
+from recip_tracker_core.geometry import iou
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Tracker]
+Clip = list[tuple[np.ndarray, tuple[int, int, int, int]]]
+Render = Callable[..., Clip]
+
+QUICK = {
+    "update.updater": "inline",
+    "features.region_px": 160,
+    "features.target_px": 48.0,
+    "classifier.hidden": 48,
+    "first_fit.positives": 150,
+    "first_fit.negatives": 500,
+    "first_fit.iterations": 25,
+    "update.iterations": 5,
+    "update.positives": 20,
+    "update.negatives": 60,
+    "search.candidates": 128,
+    "regression.samples": 200,
+    "confidence.lost_after": 5,
+}
+
+
+@pytest.fixture
+def made(device: torch.device) -> Iterator[Make]:
+    """``made(**values)``: a small real tracker, closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**values: object) -> Tracker:
+            config = replaced(TrackerConfig(), {**QUICK, "device": str(device), **values})
+            return stack.enter_context(contextlib.closing(build_tracker(config)))
+
+        yield make
+
+
+def follow(tracker: Tracker, clip: Clip) -> list[TrackResult]:
+    frames = [Frame(image, stamp_ns=40_000_000 * index, index=index) for index, (image, _) in enumerate(clip)]
+    return [tracker.init(frames[0], BoundingBox(*clip[0][1])), *map(tracker.update, frames[1:])]
+
+
+def overlaps(results: list[TrackResult], clip: Clip) -> np.ndarray:
+    boxes = np.stack([result.box.as_array() for result in results])
+    return iou(boxes, np.array([box for _, box in clip]))
+
+
+def test_before_a_target_is_chosen_there_is_nothing_to_follow(made: Make) -> None:
+    tracker, frame = made(), Frame(np.zeros((120, 160, 3), np.uint8))
+    with pytest.raises(NotInitialisedError):
+        tracker.update(frame)
+    with pytest.raises(NotInitialisedError):
+        tracker.attention(frame, BoundingBox(60, 40, 20, 20))
+
+
+@pytest.mark.parametrize("updater", ["inline", "background"])
+def test_a_moving_target_is_followed(made: Make, rendered_clip: Render, updater: str) -> None:
+    clip = rendered_clip(frames=40, seed=1)
+    tracker = made(**{"update.updater": updater})
+    results = follow(tracker, clip)
+    overlap = overlaps(results, clip)
+    assert overlap.mean() >= 0.6
+    assert overlap[-5:].min() >= 0.4
+    assert sum(result.status is TrackStatus.TRACKED for result in results) >= 36
+    assert [result.stamp_ns for result in results] == [40_000_000 * index for index in range(40)]
+    assert results[0].model_version == 1
+    assert tracker.statistics.failed == 0
+
+
+def test_two_runs_with_one_seed_are_identical_and_another_seed_is_not(
+    made: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=15, seed=2)
+    first, again, other = (follow(made(seed=seed), clip) for seed in (3, 3, 4))
+
+    def said(results: list[TrackResult]) -> list[tuple]:
+        return [(result.box, result.score, result.status, result.model_version) for result in results]
+
+    assert said(first) == said(again)
+    assert said(first) != said(other)
+
+
+def test_a_tracker_that_followed_another_target_before_follows_as_a_fresh_one(
+    made: Make, rendered_clip: Render
+) -> None:
+    clip, before = rendered_clip(frames=8, seed=2), rendered_clip(frames=5, seed=5)
+    used = made()
+    follow(used, before)
+    fresh, again = follow(made(), clip), follow(used, clip)
+    assert [result.box for result in fresh] == [result.box for result in again]
+
+
+def test_a_covered_target_is_lost_with_low_confidence_and_found_when_it_is_back(
+    made: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=70, seed=1, hidden=range(5, 58))
+    results = follow(made(), clip)
+    assert all(result.status is TrackStatus.TRACKED for result in results[:5])
+    covered = results[15:58]
+    assert all(result.status is TrackStatus.LOST for result in covered)
+    assert np.mean([result.confidence for result in covered]) < 0.25
+    # after one round it appears where it was last seen
+    assert results[-1].status is TrackStatus.TRACKED
+    assert overlaps(results, clip)[-1] >= 0.5
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param(BoundingBox(0, 0, 160, 120), id="whole-image"),
+        pytest.param(BoundingBox(-20, -20, 40, 40), id="over-the-corner"),
+        pytest.param(BoundingBox(140, 30, 60, 10), id="thin-over-the-border"),
+        pytest.param(BoundingBox(80, 60, 4, 4), id="tiny"),
+    ],
+)
+def test_an_unusual_target_gives_a_finite_box_whose_centre_is_in_the_image(
+    made: Make, rendered_clip: Render, box: BoundingBox
+) -> None:
+    image, _ = rendered_clip(frames=1)[0]
+    tracker = made(**{"first_fit.iterations": 5})
+    assert tracker.init(Frame(image), box).box == box.clipped(160, 120)
+    for _ in range(3):
+        x, y = tracker.update(Frame(image)).box.center
+        assert -1e-3 <= x <= 160 + 1e-3
+        assert -1e-3 <= y <= 120 + 1e-3
+
+
+def test_a_target_too_small_to_learn_is_refused_with_its_size(made: Make, rendered_clip: Render) -> None:
+    image, _ = rendered_clip(frames=1)[0]
+    with pytest.raises(BoxError, match=r"at least 4 pixels.* got 3 x 5"):
+        made().init(Frame(image), BoundingBox(80, 60, 3, 5))
+
+
+def test_attention_is_painted_while_it_follows(made: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=3, seed=1)
+    tracker = made()
+    result = follow(tracker, clip)[-1]
+    attention = tracker.attention(Frame(clip[-1][0]), result.box).attention
+    inner = np.zeros(attention.shape, bool)  # the target fills the inner half of its crop
+    quarter = attention.shape[0] // 4
+    inner[quarter:-quarter, quarter:-quarter] = True
+    assert attention.max() == 1
+    assert attention[inner].mean() > 1.4 * attention[~inner].mean()

@@ -1,0 +1,270 @@
+"""One contract for learning now and learning in the background; and what the background promises beyond it.
+
+No test waits for time to pass: a learner says when it began, and ends when it is told to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from recip_tracker_core.errors import LearningError, NotInitialisedError
+from recip_tracker_core.updater import BackgroundUpdater, InlineUpdater, Updater
+
+PATIENCE_S = 20.0  # after which a test that would wait for ever fails
+
+
+class Learner:
+    """Learns ``model of <request>``; a request that is held waits until it is let go.
+
+    A held request stops when it is told to, as learning does, unless ``is_stubborn``.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.stopped: list[str] = []
+        self.threads: list[str] = []
+        self.is_stubborn = False
+        self._held: dict[str, threading.Event] = {}
+        self._began: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def hold(self, request: str) -> None:
+        self._held[request] = threading.Event()
+
+    def let_go(self, request: str) -> None:
+        self._held[request].set()
+
+    def wait_for_beginning_of(self, request: str) -> None:
+        assert self._event(request).wait(PATIENCE_S), f"{request} was never begun"
+
+    def __call__(self, request: str, should_stop: Callable[[], bool]) -> str | None:
+        self.seen.append(request)
+        self.threads.append(threading.current_thread().name)
+        self._event(request).set()
+        if request in self._held:
+            self._wait_until_let_go(self._held[request], should_stop)
+        if should_stop():
+            self.stopped.append(request)
+            return f"model of {request}" if self.is_stubborn else None
+        if request.startswith("bad"):
+            raise LearningError(f"{request} diverged")
+        return f"model of {request}"
+
+    def _event(self, request: str) -> threading.Event:
+        with self._lock:
+            return self._began.setdefault(request, threading.Event())
+
+    def _wait_until_let_go(self, held: threading.Event, should_stop: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not held.wait(0.002) and not should_stop():
+            assert time.monotonic() < deadline_s, "neither let go nor told to stop"
+
+
+@pytest.fixture
+def learner() -> Learner:
+    return Learner()
+
+
+@pytest.fixture(params=[InlineUpdater, BackgroundUpdater], ids=["inline", "background"])
+def updater(request: pytest.FixtureRequest, learner: Learner) -> Iterator[Updater[str, str]]:
+    with contextlib.closing(request.param(learner)) as made:
+        yield made
+
+
+@pytest.fixture
+def background(learner: Learner) -> Iterator[BackgroundUpdater[str, str]]:
+    with contextlib.closing(BackgroundUpdater(learner)) as made:
+        yield made
+
+
+def wait_for_end_of(request: str, updater: Updater[str, str], learner: Learner) -> None:
+    """Return once a submitted request has been published or has failed.
+
+    There is one worker, so that is so when a later request has begun; the later one never ends.
+    """
+    learner.wait_for_beginning_of(request)
+    if isinstance(updater, BackgroundUpdater):
+        learner.hold("marker")
+        updater.submit("marker")
+        learner.wait_for_beginning_of("marker")
+
+
+def test_before_the_first_fit_there_is_no_model(updater: Updater[str, str]) -> None:
+    with pytest.raises(NotInitialisedError):
+        _ = updater.latest
+    assert updater.statistics.completed == 0
+
+
+def test_a_fit_returns_version_one_and_it_is_the_latest(updater: Updater[str, str]) -> None:
+    published = updater.fit("first")
+    assert (published.version, published.model) == (1, "model of first")
+    assert updater.latest is published
+
+
+def test_a_submitted_request_becomes_the_next_version(updater: Updater[str, str], learner: Learner) -> None:
+    updater.fit("first")
+    updater.submit("second")
+    wait_for_end_of("second", updater, learner)
+    assert (updater.latest.version, updater.latest.model) == (2, "model of second")
+    assert updater.statistics.completed == 2
+
+
+def test_versions_go_on_counting_over_a_new_target(updater: Updater[str, str]) -> None:
+    updater.fit("first")
+    assert updater.fit("another target").version == 2
+
+
+def test_a_failed_fit_raises_what_learning_raised_and_the_model_before_stays(
+    updater: Updater[str, str],
+) -> None:
+    before = updater.fit("first")
+    with pytest.raises(LearningError, match="bad fit diverged"):
+        updater.fit("bad fit")
+    assert updater.latest is before
+
+
+def test_updates_go_on_after_a_failed_fit(updater: Updater[str, str], learner: Learner) -> None:
+    updater.fit("first")
+    with pytest.raises(LearningError):
+        updater.fit("bad fit")
+    updater.submit("second")
+    wait_for_end_of("second", updater, learner)
+    assert updater.latest.model == "model of second"
+
+
+def test_a_failed_update_is_counted_and_kept_and_the_model_before_stays(
+    updater: Updater[str, str], learner: Learner
+) -> None:
+    before = updater.fit("first")
+    updater.submit("bad update")
+    wait_for_end_of("bad update", updater, learner)
+    assert updater.latest is before
+    assert updater.statistics.failed == 1
+    assert "bad update diverged" in str(updater.statistics.failure)
+
+
+def test_a_success_clears_the_failure_and_keeps_its_count(
+    updater: Updater[str, str], learner: Learner
+) -> None:
+    updater.fit("first")
+    updater.submit("bad update")
+    learner.wait_for_beginning_of("bad update")
+    updater.submit("good update")
+    wait_for_end_of("good update", updater, learner)
+    assert updater.statistics.failure is None
+    assert (updater.statistics.failed, updater.statistics.completed) == (1, 2)
+
+
+def test_nothing_is_published_after_closing(updater: Updater[str, str]) -> None:
+    before = updater.fit("first")
+    updater.close()
+    updater.submit("late")
+    assert updater.latest is before
+
+
+def test_closing_twice_is_no_error(updater: Updater[str, str]) -> None:
+    updater.close()
+    updater.close()
+
+
+def test_a_fit_after_closing_is_refused_by_name(updater: Updater[str, str]) -> None:
+    updater.close()
+    with pytest.raises(NotInitialisedError, match="closed"):
+        updater.fit("late")
+
+
+def test_what_is_published_cannot_be_changed(updater: Updater[str, str]) -> None:
+    published = updater.fit("first")
+    with pytest.raises(FrozenInstanceError):
+        published.version = 7  # type: ignore[misc]
+
+
+def test_submitting_returns_while_learning_goes_on(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    first = background.fit("first")
+    learner.hold("slow")
+    background.submit("slow")
+    learner.wait_for_beginning_of("slow")
+    background.submit("next")
+    assert background.latest is first  # both submits have returned, and nothing has been let go
+    learner.let_go("slow")
+    wait_for_end_of("next", background, learner)
+    assert background.latest.model == "model of next"
+
+
+def test_learning_never_runs_in_the_thread_that_tracks(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    background.fit("first")
+    background.submit("second")
+    wait_for_end_of("second", background, learner)
+    assert threading.current_thread().name not in learner.threads
+    assert len(set(learner.threads)) == 1
+
+
+def test_a_newer_request_replaces_one_not_begun(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    background.fit("first")
+    learner.hold("slow")
+    background.submit("slow")
+    learner.wait_for_beginning_of("slow")
+    for request in ("stale", "staler", "newest"):
+        background.submit(request)
+    assert background.statistics.replaced == 2
+    learner.let_go("slow")
+    wait_for_end_of("newest", background, learner)
+    assert learner.seen == ["first", "slow", "newest", "marker"]
+    assert background.latest.version == 3
+
+
+def test_closing_stops_what_is_being_learned_and_publishes_nothing(learner: Learner) -> None:
+    background = BackgroundUpdater(learner)
+    first = background.fit("first")
+    learner.hold("endless")
+    background.submit("endless")
+    learner.wait_for_beginning_of("endless")
+    background.submit("waiting")
+    background.close()
+    assert learner.stopped == ["endless"]
+    assert background.latest is first
+    assert learner.seen == ["first", "endless"]
+
+
+def test_a_new_target_stops_and_drops_what_is_learned_for_the_one_before(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    background.fit("first target")
+    learner.hold("update of the first target")
+    learner.is_stubborn = True  # it ends in a model although it was told to stop
+    background.submit("update of the first target")
+    learner.wait_for_beginning_of("update of the first target")
+    background.submit("waiting update of the first target")
+    published = background.fit("second target")
+    assert (published.version, published.model) == (2, "model of second target")
+    learner.is_stubborn = False
+    background.submit("update of the second target")
+    wait_for_end_of("update of the second target", background, learner)
+    assert background.latest.model == "model of update of the second target"
+    assert background.latest.version == 3
+    assert "waiting update of the first target" not in learner.seen
+    assert len(set(learner.threads)) == 1
+
+
+def test_closing_ends_a_first_fit_that_another_thread_waits_for(learner: Learner) -> None:
+    background = BackgroundUpdater(learner)
+    learner.hold("endless")
+    with ThreadPoolExecutor(1) as elsewhere:
+        fit = elsewhere.submit(background.fit, "endless")
+        learner.wait_for_beginning_of("endless")
+        background.close()
+        with pytest.raises(NotInitialisedError, match="closed"):
+            fit.result(PATIENCE_S)
