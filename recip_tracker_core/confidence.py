@@ -20,8 +20,9 @@ class Verdict:
 class Judge:
     """The classifier's margin as a probability, and its verdict.
 
-    Cross entropy makes ``sigmoid(margin)`` the probability that a sample is the target; above one
-    half is what the paper calls a success. As long as failures are few the frame is uncertain.
+    Cross entropy makes ``sigmoid(margin)`` the probability that a sample is the target. The released
+    code calls a margin above 0 a success, which is one half; the default is lower, chosen together
+    with the witness and not measured by itself. As long as failures are few the frame is uncertain.
 
     Attributes:
         tracked_from: confidence from which a frame is tracked.

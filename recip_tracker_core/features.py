@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .backbones import Backbone, Stage
-from .geometry import centers
 from .types import BoundingBox, Boxes, Frame
 
 PADDING = (127, 127, 127)  # what lies outside the image: grey, zero to the network
@@ -63,31 +62,34 @@ class Region:
 
     @staticmethod
     def around(target: BoundingBox, sides: float) -> Region:
-        """The square around a box whose side is that many times the root of the box's area."""
-        side = max(round(sides * target.area**0.5), 8)
+        """The square around a box whose side is that many times the root of the box's area.
+
+        Half the longer side stands for that root where it is larger, so that a long box fits, too.
+        """
+        side = max(round(sides * max(target.area**0.5, max(target.w, target.h) / 2)), 8)
         x, y = target.center
         return Region(round(x - side / 2), round(y - side / 2), side)
 
     def cut(self, image: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
-        """(size_px, size_px, 3): the region's pixels, grey where there is no image."""
+        """(size_px, size_px, 3): the region's pixels, grey where there is no image.
+
+        What lies in the image is resized before it is padded: a region may be many times as large.
+        Its edge is then off by half a pixel of the cut at the most.
+        """
         height, width = image.shape[:2]
-        right, bottom = self.left + self.side, self.top + self.side
-        inside = image[max(self.top, 0) : max(bottom, 0), max(self.left, 0) : max(right, 0)]
-        missing = (
-            min(max(-self.top, 0), self.side),
-            min(max(bottom - height, 0), self.side),
-            min(max(-self.left, 0), self.side),
-            min(max(right - width, 0), self.side),
-        )
-        if inside.size == 0:
-            return np.full((size_px, size_px, 3), PADDING, np.uint8)
-        if any(missing):
-            inside = cv2.copyMakeBorder(inside, *missing, cv2.BORDER_CONSTANT, value=PADDING)  # type: ignore[assignment]
-        shrink = self.side > size_px
-        resized = cv2.resize(
-            inside, (size_px, size_px), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-        )
-        return np.asarray(resized, np.uint8)
+        low = np.clip([self.left, self.top], 0, (width, height))
+        high = np.clip([self.left + self.side, self.top + self.side], 0, (width, height))
+        canvas = np.full((size_px, size_px, 3), PADDING, np.uint8)
+        if (high <= low).any():
+            return canvas
+        scale = size_px / self.side
+        start = np.minimum(np.round((low - (self.left, self.top)) * scale).astype(int), size_px - 1)
+        end = np.maximum(np.round((high - (self.left, self.top)) * scale).astype(int), start + 1)
+        inside = image[low[1] : high[1], low[0] : high[0]]
+        size = (int(end[0] - start[0]), int(end[1] - start[1]))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        canvas[start[1] : end[1], start[0] : end[0]] = cv2.resize(inside, size, interpolation=interpolation)
+        return canvas
 
     def to_crop(self, boxes: Boxes, size_px: int) -> Boxes:
         """Boxes in the image as boxes in the cut of that size."""
@@ -240,29 +242,7 @@ def to_pixels(cut: NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.from_numpy(cut).to(device).permute(2, 0, 1)[None].float()
 
 
-def sample_widely(
-    source: FeatureSource, frame: Frame, target: BoundingBox, boxes: Boxes, max_views: int = 9
-) -> tuple[Tensor, NDArray[np.intp]]:
-    """Features of boxes that may lie anywhere in the image, by as few views as they need.
-
-    Args:
-        boxes: (N, 4).
-        max_views: bound on the work; boxes that no view reached are left out.
-
-    Returns:
-        Features (M, C, grid, grid) and the (M,) rows of ``boxes`` that they belong to.
-    """
-    remaining = np.arange(len(boxes))
-    features, kept = [], []
-    where = target
-    for _ in range(max_views):
-        view = source.look(frame, where)
-        covered = view.covers(boxes[remaining])
-        features.append(view.sample(boxes[remaining[covered]]))
-        kept.append(remaining[covered])
-        remaining = remaining[~covered]
-        if len(remaining) == 0:
-            break
-        x, y = centers(boxes[remaining[:1]])[0]
-        where = BoundingBox(float(x) - target.w / 2, float(y) - target.h / 2, target.w, target.h)
-    return torch.cat(features), np.concatenate(kept)
+def covered(view: View, boxes: Boxes) -> Boxes:
+    """The boxes whose features a view can give; all of them when it can give none, as the best there is."""
+    inside = view.covers(boxes)
+    return boxes[inside] if inside.any() else boxes

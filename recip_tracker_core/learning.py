@@ -43,14 +43,14 @@ class LearningRequest:
     """What to learn.
 
     Attributes:
-        head: where to start from; it is not changed.
+        head: where to start from, for a first fit; None starts from the newest head.
         positives, negatives: features (N_i, C, grid, grid), one tensor a remembered frame.
         iterations: steps.
         learning_rate: of each step.
         seed: of batches and dropout.
     """
 
-    head: Head
+    head: Head | None
     positives: tuple[Tensor, ...]
     negatives: tuple[Tensor, ...]
     iterations: int
@@ -58,21 +58,26 @@ class LearningRequest:
     seed: int
 
 
-def learn(request: LearningRequest, recipe: Recipe, should_stop: Callable[[], bool]) -> Head | None:
-    """A trained, frozen copy of the request's head, or None when told to stop.
+def learn(
+    request: LearningRequest, latest: Head | None, recipe: Recipe, should_stop: Callable[[], bool]
+) -> Head | None:
+    """A trained, frozen copy of the request's head or the latest one, or None when told to stop.
 
     Args:
         should_stop: read before each step.
 
     Raises:
-        LearningError: without positives or negatives, or when the weights do not stay finite.
+        LearningError: without positives, negatives or a head, or when the weights do not stay finite.
     """
+    start = request.head if request.head is not None else latest
+    if start is None:
+        raise LearningError("there is no head to start from: an update came before the first fit")
     positives, negatives = Pool(request.positives), Pool(request.negatives)
     if len(positives) == 0 or len(negatives) == 0:
         raise LearningError(
             f"learning needs positive and negative samples, got {len(positives)} and {len(negatives)}"
         )
-    head = copy.deepcopy(request.head).requires_grad_(True)
+    head = copy.deepcopy(start).requires_grad_(True)
     optimizer = torch.optim.SGD(
         head.parameters(),
         lr=request.learning_rate,

@@ -10,22 +10,25 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from . import sampling
 from .attention import AttentionPainter, AttentionPicture
 from .classifier import Classifier, Head
 from .confidence import Judge
 from .errors import BoxError, NotInitialisedError
-from .features import FeatureSource, View, sample_widely
+from .features import FeatureSource, View, covered
 from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .memory import SampleMemory
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
 from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
-from .updater import Published, Updater, UpdateStatistics
+from .updater import Updater, UpdateStatistics
 
 MIN_SIDE_PX = 4  # below, hardly any box overlaps the target by enough to learn from
+FAR_VIEWS = 8  # places in the first image that background is learned from
 FIRST_NEGATIVES_KEPT = 4  # of the first frame, in units of those of a later one; 4 of 20 in memory
 
 
@@ -68,6 +71,7 @@ class Target:
 
     Attributes:
         box: the last one.
+        image_size: width and height of the image that it is in, pixels.
         refiner: fitted on the first frame.
         witness: the head as the first frame left it.
         misses: frames in a row that were not tracked.
@@ -75,10 +79,21 @@ class Target:
     """
 
     box: BoundingBox
+    image_size: tuple[int, int]
     refiner: Refiner
     witness: Head
     misses: int = 0
     since_update: int = 0
+
+    def seen_in(self, frame: Frame) -> Target:
+        """The same, or, where a stream has changed its resolution, with the box in the new one's pixels."""
+        size = (frame.width, frame.height)
+        if size == self.image_size:
+            return self
+        across, down = size[0] / self.image_size[0], size[1] / self.image_size[1]
+        box = self.box
+        scaled = BoundingBox(box.x * across, box.y * down, box.w * across, box.h * down)
+        return replace(self, box=scaled, image_size=size)
 
 
 class Tracker:
@@ -118,8 +133,7 @@ class Tracker:
         positives = view.sample(
             sampling.positives(box, frame.width, frame.height, plan.first_positives, generator)
         )
-        around = sampling.first_negatives(box, frame.width, frame.height, plan.first_negatives, generator)
-        negatives, _ = sample_widely(parts.features, frame, box, around)
+        negatives = self._first_negatives(frame, view, box, generator)
         clock.lap("features")
         refiner = self._fitted_refiner(frame, view, box, generator)
         clock.lap("refine")
@@ -137,10 +151,10 @@ class Tracker:
         # Nothing above has touched the old target; nothing below can fail.
         self._generator = generator
         step = max(1, round(len(negatives) / (FIRST_NEGATIVES_KEPT * plan.negatives)))  # near and far alike
-        parts.memory.restart(positives, negatives[::step])
-        self._target = Target(box, refiner, published.model)
+        parts.memory.restart(positives, negatives[::step].clone())  # a clone holds no more than it shows
+        self._target = Target(box, (frame.width, frame.height), refiner, published.model)
         return TrackResult(
-            box, TrackStatus.TRACKED, 1.0, 0.0, frame.stamp_ns, published.version, clock.laps_s
+            box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
         )
 
     def update(self, frame: Frame) -> TrackResult:
@@ -151,13 +165,14 @@ class Tracker:
         """
         if self._target is None:
             raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")
-        clock, parts, target = _Clock(), self._parts, self._target
+        clock, parts, target = _Clock(), self._parts, self._target.seen_in(frame)
         published = parts.updater.latest
         view = parts.features.look(frame, target.box)
         clock.lap("features")
         candidates = parts.proposer.propose(
             frame, view, target.box, searching=target.misses > 0, generator=self._generator
         )
+        candidates = covered(view, candidates)
         clock.lap("propose")
         best = parts.classifier.classify(view, candidates, published.model, target.witness)
         score = float(best.scores.mean())
@@ -178,7 +193,7 @@ class Tracker:
         if is_tracked:
             self._remember(frame, view, box)
         clock.lap("remember")
-        self._learn_when_due(published)
+        self._learn_when_due()
         clock.lap("learn")
         return TrackResult(
             box, verdict.status, verdict.confidence, score, frame.stamp_ns, published.version, clock.laps_s
@@ -214,6 +229,21 @@ class Tracker:
         size = last_size * (box[:, 2:] / last_size) ** self._parts.schedule.size_gain
         return to_box(keep_in_view(from_centers(centers(box), size), frame.width, frame.height)[0])
 
+    def _first_negatives(
+        self, frame: Frame, view: View, box: BoundingBox, generator: np.random.Generator
+    ) -> Tensor:
+        """Features of background: half around the target, half around places all over the image."""
+        features, count = self._parts.features, self._parts.schedule.first_negatives
+        size = (frame.width, frame.height)
+        far = count // 2 // FAR_VIEWS
+        near = sampling.first_negatives(box, *size, count - FAR_VIEWS * far, generator)
+        found = [view.sample(covered(view, near))]
+        for place in sampling.places(box, *size, FAR_VIEWS, generator):
+            there = features.look(frame, place)
+            boxes = sampling.negatives_at(place, box, *size, far, generator)
+            found.append(there.sample(covered(there, boxes)))
+        return torch.cat(found)
+
     def _fitted_refiner(
         self, frame: Frame, view: View, box: BoundingBox, generator: np.random.Generator
     ) -> Refiner:
@@ -230,10 +260,10 @@ class Tracker:
         plan, size = self._parts.schedule, (frame.width, frame.height)
         positives = sampling.positives(box, *size, plan.positives, self._generator)
         negatives = sampling.negatives(box, *size, plan.negatives, self._generator)
-        features = view.sample(np.concatenate([positives, negatives]))
-        self._parts.memory.add(features[: len(positives)], features[len(positives) :])
+        # Two tensors: a slice of one would keep all of it for as long as its shorter-lived half.
+        self._parts.memory.add(view.sample(positives), view.sample(covered(view, negatives)))
 
-    def _learn_when_due(self, published: Published[Head]) -> None:
+    def _learn_when_due(self) -> None:
         assert self._target is not None
         plan, target, memory = self._parts.schedule, self._target, self._parts.memory
         if target.misses == 1:
@@ -245,7 +275,7 @@ class Tracker:
             return
         seed = int(self._generator.integers(2**31))
         self._parts.updater.submit(
-            LearningRequest(published.model, positives, negatives, plan.iterations, plan.learning_rate, seed)
+            LearningRequest(None, positives, negatives, plan.iterations, plan.learning_rate, seed)
         )
 
 

@@ -121,7 +121,8 @@ class TrackResult:
         box: where the target is, or was last seen when the status is LOST.
         status: tracked, uncertain or lost.
         confidence: in [0, 1], that the box is on the target.
-        score: the classifier's raw margin between target and background, unbounded.
+        score: the classifier's raw margin between target and background, unbounded; infinite on the
+            first frame, where the box is given.
         stamp_ns: the frame's own stamp.
         model_version: of the classifier that judged this frame; 1 after the first fit.
         timings_s: seconds spent in each stage, by name.

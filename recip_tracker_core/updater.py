@@ -6,8 +6,6 @@ tracking thread reads :attr:`Updater.latest` once a frame, so a whole frame sees
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -20,10 +18,9 @@ Request = TypeVar("Request")
 Model = TypeVar("Model")
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 
-LEARNING_NICENESS = 10
-
-Learn = Callable[[Request, Callable[[], bool]], "Model | None"]
-"""``learn(request, should_stop)``: the new model, or None when told to stop."""
+Learn = Callable[[Request, "Model | None", Callable[[], bool]], "Model | None"]
+"""``learn(request, latest, should_stop)``: the new model, or None when told to stop. ``latest`` is the
+newest model when learning begins, so that no update starts from one that another has replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class InlineUpdater(Generic[Request, Model]):
 
     def fit(self, request: Request) -> Published[Model]:
         """See :class:`Updater`."""
-        model = self._learn(request, lambda: self._is_closed)
+        model = self._begin(request)
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._latest = _next(self._latest, model)
@@ -116,7 +113,7 @@ class InlineUpdater(Generic[Request, Model]):
     def submit(self, request: Request) -> None:
         """See :class:`Updater`."""
         try:
-            model = self._learn(request, lambda: self._is_closed)
+            model = self._begin(request)
         except Exception as error:
             self._statistics = _failed(self._statistics, error)
             return
@@ -128,6 +125,9 @@ class InlineUpdater(Generic[Request, Model]):
         """See :class:`Updater`."""
         self._is_closed = True
 
+    def _begin(self, request: Request) -> Model | None:
+        return self._learn(request, _newest(self._latest), lambda: self._is_closed)
+
 
 class BackgroundUpdater(Generic[Request, Model]):
     """Learns in a thread of its own; the thread that tracks never waits for it.
@@ -138,9 +138,7 @@ class BackgroundUpdater(Generic[Request, Model]):
 
     def __init__(self, learn: Learn[Request, Model]) -> None:
         self._learn = learn
-        self._executor = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="learning", initializer=_give_way
-        )
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="learning")
         self._lock = threading.Lock()  # guards the mailbox and the counts, never a computation
         self._waiting: Request | None = None
         self._is_busy = False
@@ -167,7 +165,7 @@ class BackgroundUpdater(Generic[Request, Model]):
             self._era += 1
             self._waiting = None
             era = self._era
-        job: Future[Model | None] = self._executor.submit(self._learn, request, lambda: self._is_stale(era))
+        job: Future[Model | None] = self._executor.submit(self._begin, request, era)
         try:
             model = job.result()
         except CancelledError:
@@ -206,13 +204,16 @@ class BackgroundUpdater(Generic[Request, Model]):
                     self._is_busy = False
                     return
             try:
-                model = self._learn(request, lambda era=era: self._is_stale(era))  # type: ignore[misc]
+                model = self._begin(request, era)
             except Exception as error:
                 with self._lock:
                     self._statistics = _failed(self._statistics, error)
                 continue
             if model is not None:
                 self._publish(model, era)
+
+    def _begin(self, request: Request, era: int) -> Model | None:
+        return self._learn(request, _newest(self._latest), lambda: self._is_stale(era))
 
     def _publish(self, model: Model, era: int) -> None:
         with self._lock:
@@ -225,16 +226,14 @@ class BackgroundUpdater(Generic[Request, Model]):
         return self._is_closed or era != self._era
 
 
-def _give_way() -> None:
-    """Let the thread that tracks have the processor first, where a thread can say so (Linux)."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEARNING_NICENESS)
-
-
 def _initialised(latest: Published[Model] | None) -> Published[Model]:
     if latest is None:
         raise NotInitialisedError("nothing has been learned yet: initialise the tracker with a box first")
     return latest
+
+
+def _newest(latest: Published[Model] | None) -> Model | None:
+    return None if latest is None else latest.model
 
 
 def _next(latest: Published[Model] | None, model: Model) -> Published[Model]:
@@ -246,4 +245,5 @@ def _succeeded(statistics: UpdateStatistics) -> UpdateStatistics:
 
 
 def _failed(statistics: UpdateStatistics, error: Exception) -> UpdateStatistics:
-    return replace(statistics, failed=statistics.failed + 1, failure=error)
+    # Without its traceback: that holds everything the failed update had drawn.
+    return replace(statistics, failed=statistics.failed + 1, failure=error.with_traceback(None))

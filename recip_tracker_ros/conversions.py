@@ -38,8 +38,13 @@ def load_bridge() -> Any | None:
         return None
     try:
         return importlib.import_module("cv_bridge").CvBridge()
-    except ImportError:
+    except Exception:  # built for other libraries than those at hand, it may raise anything
         return None
+
+
+def stamp_ns(header: Header) -> int:
+    """A header's stamp, nanoseconds."""
+    return int(header.stamp.sec * 1_000_000_000 + header.stamp.nanosec)
 
 
 def to_frame(msg: Image, index: int, bridge: Any | None = None) -> Frame:
@@ -52,14 +57,13 @@ def to_frame(msg: Image, index: int, bridge: Any | None = None) -> Frame:
     Raises:
         FrameError: unknown encoding, empty image, or a buffer that does not fit them.
     """
-    stamp_ns = msg.header.stamp.sec * 1_000_000_000 + msg.header.stamp.nanosec
     if bridge is None:
         rgb = rgb_from_buffer(msg.data, msg.height, msg.width, msg.encoding, msg.step)
     else:
         channels = check_layout(msg.height, msg.width, msg.encoding, msg.step, len(msg.data))
         pixels = np.asarray(bridge.imgmsg_to_cv2(msg, "passthrough"), np.uint8)
         rgb = to_rgb(pixels.reshape(msg.height, msg.width, channels), msg.encoding)
-    return Frame(rgb, stamp_ns, index)
+    return Frame(rgb, stamp_ns(msg.header), index)
 
 
 def to_image(rgb: NDArray[np.uint8], header: Header) -> Image:
@@ -81,6 +85,27 @@ def to_box(msg: Detection2D) -> BoundingBox:
         raise BoxError(f"a box must not be turned, got theta {theta:g} rad, expected 0")
     width, height = msg.bbox.size_x, msg.bbox.size_y
     return BoundingBox(center.x - width / 2, center.y - height / 2, width, height)
+
+
+def accepted_box(request: Detection2D, header: Header, frame: Frame) -> tuple[BoundingBox, str]:
+    """The target that an init asks for on an image, and a note where it is not quite what was asked.
+
+    Args:
+        request: the init; without a frame_id it means whatever camera there is.
+        header: of the image.
+        frame: the image.
+
+    Raises:
+        BoxError: if it is for another camera, turned, or outside the image.
+    """
+    wanted, given = request.header.frame_id, header.frame_id
+    if wanted and wanted != given:
+        raise BoxError(f"its frame_id is '{wanted}', the camera's is '{given}'")
+    asked = to_box(request)
+    if min(asked.x, asked.y, frame.width - asked.x - asked.w, frame.height - asked.y - asked.h) >= 0:
+        return asked, ""
+    box = asked.clipped(frame.width, frame.height)
+    return box, f"; clipped to the image: {box.x:g},{box.y:g},{box.w:g},{box.h:g}"
 
 
 def to_detection(result: TrackResult, header: Header, target_id: str, class_id: str) -> Detection2D:

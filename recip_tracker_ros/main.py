@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import rclpy
@@ -24,6 +25,8 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         0 after SIGINT, SIGTERM or a shutdown; 2 when a parameter given at the start is wrong.
     """
+    # As SIGINT, so that a first fit that blocks hears of it; set before rclpy adds its own handler.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(args=args)
     try:
         node = TrackerNode()

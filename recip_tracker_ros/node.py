@@ -2,7 +2,7 @@
 
 Threads: everything runs in the executor's one thread (the default callback group is mutually
 exclusive, so transitions never interleave with a frame) but for two things: learning, in the core's
-own thread, and the painting of attention, in :class:`AttentionPublisher`'s.
+own thread, and the painting of attention, in that of :class:`~.outputs.AttentionPublisher`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy import qos
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2D, Detection2DArray
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2D
 
 from recip_tracker_core.build import build_judge, build_tracker
-from recip_tracker_core.drawing import draw_result
 from recip_tracker_core.errors import BoxError, FrameError, RecipTrackerError
 from recip_tracker_core.tracker import Tracker
 from recip_tracker_core.types import Frame, TrackResult
 from recip_tracker_core.updater import UpdateStatistics
 
 from . import conversions, parameters
-from .attention_publisher import AttentionPublisher
+from .outputs import Outputs
 from .state import State, Status
 
 LATCHED = qos.QoSProfile(
@@ -35,8 +36,6 @@ LATCHED = qos.QoSProfile(
 NEWEST_IMAGE = qos.QoSProfile(
     depth=1, reliability=qos.ReliabilityPolicy.BEST_EFFORT, durability=qos.DurabilityPolicy.VOLATILE
 )
-IMAGES_OUT_DEPTH = 5
-DETECTIONS_DEPTH = 10
 
 
 @dataclass
@@ -50,6 +49,7 @@ class Session:
         target_id: of the one that is followed, or empty.
         class_id: that its detections carry.
         failures_logged: failed updates that the log already tells of.
+        image_refused: whether the last image was.
     """
 
     pending: Detection2D | None = None
@@ -58,6 +58,7 @@ class Session:
     target_id: str = ""
     class_id: str = conversions.DEFAULT_CLASS
     failures_logged: int = 0
+    image_refused: bool = False
 
 
 class TrackerNode(LifecycleNode):  # type: ignore[misc]
@@ -77,7 +78,8 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         self.create_subscription(Detection2D, "~/init", self._on_init, 10)
         self._status: Status | None = None
         self._tracker: Tracker | None = None
-        self._is_active = False
+        self._outputs: Outputs | None = None
+        self._camera: Subscription | None = None  # while active
         self._session = Session()
         self._announce(State.IDLE, "not configured")
 
@@ -92,16 +94,13 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         """Load the network before any image can arrive, and create the outputs."""
         try:
             config, own = parameters.read(self)
-            self._tracker = build_tracker(config)
+            tracker = build_tracker(config)
+            self._bridge = conversions.load_bridge()
+            self._outputs = Outputs(self, tracker, own.attention_rate_hz)
         except Exception as error:
-            self._log_failure("cannot configure", error)
-            self._announce(State.REFUSED, f"cannot configure: {error}")
+            self._refuse(f"cannot configure: {error}", error)
             return TransitionCallbackReturn.FAILURE
-        self._bridge = conversions.load_bridge()
-        self._detection = self.create_lifecycle_publisher(Detection2D, "~/detection", DETECTIONS_DEPTH)
-        self._detections = self.create_lifecycle_publisher(Detection2DArray, "~/detections", DETECTIONS_DEPTH)
-        self._debug_image = self.create_lifecycle_publisher(Image, "~/debug_image", IMAGES_OUT_DEPTH)
-        self._attention = AttentionPublisher(self, self._tracker, own.attention_rate_hz)
+        self._tracker = tracker
         self._announce(State.IDLE, "configured, not active")
         return TransitionCallbackReturn.SUCCESS
 
@@ -109,17 +108,13 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         """Open the camera's topic."""
         super().on_activate(state)
         self._camera = self.create_subscription(Image, "image", self._on_image, NEWEST_IMAGE)
-        self._is_active = True
-        waiting = (
-            "waiting for the next image" if self._session.target_id else "waiting for a target on ~/init"
-        )
-        self._announce(State.IDLE, waiting)
+        self._announce_waiting()
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close the camera's topic; the target is kept for the next activation."""
-        self._is_active = False
-        self.destroy_subscription(self._camera)
+        """Close the camera's topic; the target is kept for the next activation, a pending init is not."""
+        self._close_camera()
+        self._session.pending = None
         self._announce(State.IDLE, "not active")
         return TransitionCallbackReturn(super().on_deactivate(state))
 
@@ -130,15 +125,14 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release what configuring made."""
+        """Release what configuring made, from whatever state."""
         self._release()
+        self._announce(State.IDLE, "shut down")
         return TransitionCallbackReturn.SUCCESS
 
-    def close(self) -> None:
-        """End the threads; called once, after the executor has stopped."""
-        if self._tracker is not None:
-            self._attention.close()
-            self._tracker.close()
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured after a transition that failed half-way."""
+        return self.on_cleanup(state)
 
     # Inputs
 
@@ -146,48 +140,56 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         try:
             conversions.to_box(msg)
         except BoxError as error:
-            self._announce(State.REFUSED, f"init refused: {error}")
+            self._refuse(f"init refused: {error}", error)
             return
-        if not self._is_active:
-            self._announce(State.REFUSED, "init refused: the node is not active")
+        if self._camera is None:
+            self._refuse("init refused: the node is not active")
             return
         self._session.pending = msg
         self._announce(State.INITIALISING, "waiting for the next image")
 
     def _on_image(self, msg: Image) -> None:
-        assert self._tracker is not None
+        if not self.context.ok():  # told to stop while this image was on its way
+            return
+        stamp_ns = conversions.stamp_ns(msg.header)
         try:
-            frame = conversions.to_frame(msg, self._session.frames, self._bridge)
+            self._follow(msg)
         except FrameError as error:
-            self._announce(State.REFUSED, f"image refused: {error}")
-            return
-        self._session.frames += 1
-        try:
-            result = self._initialised(msg, frame) if self._session.pending is not None else None
-            if result is None and self._session.target_id:
-                result = self._tracker.update(frame)
+            self._session.image_refused = True
+            self._refuse(f"image refused: {error}", error, stamp_ns)
         except Exception as error:  # whatever it is, the node lives on
-            self._log_failure("frame failed", error)
-            self._announce(State.REFUSED, f"frame failed: {error}", frame.stamp_ns)
-            return
-        if result is not None:
-            self._publish(msg, frame, result)
+            if self.context.ok():
+                self._refuse(f"frame failed: {error}", error, stamp_ns)
 
-    def _initialised(self, msg: Image, frame: Frame) -> TrackResult | None:
+    def _follow(self, msg: Image) -> None:
+        """Convert, call one method, publish."""
+        assert self._tracker is not None
+        assert self._outputs is not None
+        session = self._session
+        frame = conversions.to_frame(msg, session.frames, self._bridge)
+        session.frames += 1
+        result = self._initialised(msg.header, frame) if session.pending is not None else None
+        if result is None and session.target_id:
+            result = self._tracker.update(frame)
+        if result is not None:
+            self._outputs.publish(frame, msg.header, result, session.target_id, session.class_id)
+            self._announce(State.of(result.status), self._update_failure(), frame.stamp_ns)
+        elif session.image_refused:
+            self._announce_waiting()
+        session.image_refused = False
+
+    def _initialised(self, header: Header, frame: Frame) -> TrackResult | None:
         """The answer to a pending init, or None when it is refused and the target from before stays."""
         assert self._tracker is not None
         assert self._session.pending is not None
         request, self._session.pending = self._session.pending, None
-        wanted, given = request.header.frame_id, msg.header.frame_id
-        if wanted and wanted != given:
-            reason = f"init refused: its frame_id is '{wanted}', the camera's is '{given}'"
-            self._announce(State.REFUSED, reason, frame.stamp_ns)
-            return None
-        self._announce(State.INITIALISING, "learning the target", frame.stamp_ns)
         try:
-            result = self._tracker.init(frame, conversions.to_box(request))
+            box, note = conversions.accepted_box(request, header, frame)
+            self._announce(State.INITIALISING, f"learning the target{note}", frame.stamp_ns)
+            result = self._tracker.init(frame, box)
         except RecipTrackerError as error:
-            self._announce(State.REFUSED, f"init refused: {error}", frame.stamp_ns)
+            if self.context.ok():
+                self._refuse(f"init refused: {error}", error, frame.stamp_ns)
             return None
         self._session.targets += 1
         self._session.target_id = request.id or str(self._session.targets)
@@ -195,22 +197,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         self._session.class_id = hypotheses[0] if hypotheses else conversions.DEFAULT_CLASS
         return result
 
-    # Outputs
-
-    def _publish(self, msg: Image, frame: Frame, result: TrackResult) -> None:
-        assert self._tracker is not None
-        detection = conversions.to_detection(
-            result, msg.header, self._session.target_id, self._session.class_id
-        )
-        detections = conversions.to_detections(detection, result)
-        self._detections.publish(detections)
-        if detections.detections:
-            self._detection.publish(detection)
-        if self._debug_image.get_subscription_count() > 0:
-            drawn = draw_result(frame.image, result)
-            self._debug_image.publish(conversions.to_image(drawn, msg.header))
-        self._attention.offer(frame, result.box, msg.header)
-        self._announce(State.of(result.status), self._update_failure(), frame.stamp_ns)
+    # Status
 
     def _update_failure(self) -> str:
         """Why the last update failed, or nothing; logged once."""
@@ -223,6 +210,17 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
             self._session.failures_logged = statistics.failed
             self.get_logger().error(f"{reason}; the last good model stays")
         return reason
+
+    def _announce_waiting(self) -> None:
+        has_target = bool(self._session.target_id)
+        self._announce(State.IDLE, f"waiting for {'the next image' if has_target else 'a target on ~/init'}")
+
+    def _refuse(self, reason: str, error: Exception | None = None, stamp_ns: int = 0) -> None:
+        """Say why on the status; an error that nobody foresaw leaves its traceback in the log, once."""
+        is_new = self._status is None or self._status.reason != reason
+        if is_new and error is not None and not isinstance(error, RecipTrackerError):
+            self.get_logger().error("".join(traceback.format_exception(error)))
+        self._announce(State.REFUSED, reason, stamp_ns)
 
     def _announce(self, state: State, reason: str = "", stamp_ns: int = 0) -> None:
         """Publish the status where state, reason, target or model version have changed."""
@@ -248,11 +246,6 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         else:
             self.get_logger().info(line)
 
-    def _log_failure(self, what: str, error: Exception) -> None:
-        self.get_logger().error(f"{what}: {error}")
-        if not isinstance(error, RecipTrackerError):
-            self.get_logger().error(traceback.format_exc())
-
     # Parameters
 
     def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
@@ -264,21 +257,30 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         return SetParametersResult(successful=True)
 
     def _apply_parameters(self, changed: list[Parameter]) -> None:
-        if self._tracker is None:
+        if self._tracker is None or self._outputs is None:
             return
         config, own = parameters.read(self)
         self._tracker.retune(judge=build_judge(config), interval=config.update.interval)
-        self._attention.rate_hz = own.attention_rate_hz
+        self._outputs.attention.rate_hz = own.attention_rate_hz
 
     # Life
 
+    def close(self) -> None:
+        """End the threads; after the executor has stopped."""
+        if self._outputs is not None:
+            self._outputs.attention.close()
+        if self._tracker is not None:
+            self._tracker.close()
+
+    def _close_camera(self) -> None:
+        if self._camera is not None:
+            self.destroy_subscription(self._camera)
+            self._camera = None
+
     def _release(self) -> None:
-        if self._tracker is None:
-            return
-        self._is_active = False
+        self._close_camera()
         self.close()
-        self._tracker = None
-        for publisher in (self._detection, self._detections, self._debug_image):
-            self.destroy_lifecycle_publisher(publisher)
-        self._attention.destroy()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = self._tracker = None
         self._session = Session()

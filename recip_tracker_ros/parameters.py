@@ -1,10 +1,11 @@
 """ROS parameters, derived from the one declaration in ``recip_tracker_core.config``.
 
-``python -m recip_tracker_ros.parameters`` prints ``config/tracker.yaml``.
+``python -m recip_tracker_ros.parameters`` prints ``config/tracker.yaml``, with ``table`` the README's table.
 """
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from dataclasses import fields
 from typing import Any
@@ -14,16 +15,9 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from recip_tracker_core.config import (
-    NodeConfig,
-    Parameter,
-    TrackerConfig,
-    checked_value,
-    describe,
-    replaced,
-    unknown_parameter,
-)
+from recip_tracker_core.config import NodeConfig, TrackerConfig
 from recip_tracker_core.errors import ConfigError
+from recip_tracker_core.parameters import Parameter, checked_value, describe, replaced, unknown_parameter
 
 RCLPY_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
@@ -102,6 +96,18 @@ def as_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
+def as_table() -> str:
+    """All parameters with defaults, bounds and meanings, as the README has them."""
+    lines = ["| parameter | default | permitted | meaning |", "|---|---|---|---|"]
+    for parameter in all_parameters():
+        permitted = ", ".join(parameter.choices)
+        if parameter.low is not None or parameter.high is not None:
+            permitted = f"{_bound(parameter.low)} to {_bound(parameter.high)}"
+        name = f"`{parameter.name}`" + (" (live)" if parameter.live else "")
+        lines.append(f"| {name} | `{_scalar(parameter.value)}` | {permitted} | {parameter.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 def _comment(parameter: Parameter) -> str:
     notes = []
     if parameter.low is not None or parameter.high is not None:
@@ -144,4 +150,4 @@ def _descriptor(parameter: Parameter) -> ParameterDescriptor:
 
 
 if __name__ == "__main__":
-    print(as_yaml(), end="")
+    print(as_table() if sys.argv[1:] == ["table"] else as_yaml(), end="")

@@ -40,6 +40,7 @@ ROOMS = (
     "features",
     "backbones",
     "sampling",
+    "parameters",
     "config",
     "images",
     "geometry",
@@ -48,7 +49,17 @@ ROOMS = (
 )
 FRONT_ENDS = {"cli", "evaluation", "video", "sources"}  # theirs are the extras
 LIBRARIES = {"numpy", "cv2", "torch"}
-WITHOUT_TORCH = ("updater", "confidence", "config", "sampling", "geometry", "images", "types", "errors")
+WITHOUT_TORCH = (
+    "updater",
+    "confidence",
+    "parameters",
+    "config",
+    "sampling",
+    "geometry",
+    "images",
+    "types",
+    "errors",
+)
 
 
 def module_name(path: Path) -> str:

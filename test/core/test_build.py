@@ -9,8 +9,8 @@ import torch
 from recip_tracker_core import TrackerConfig, build_tracker
 from recip_tracker_core.backbones import Backbone
 from recip_tracker_core.build import build_updater, check_features, resolve_device
-from recip_tracker_core.config import replaced
 from recip_tracker_core.errors import ConfigError
+from recip_tracker_core.parameters import replaced
 from recip_tracker_core.updater import BackgroundUpdater, InlineUpdater
 
 

@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 
 from recip_tracker_core import TrackerConfig
 from recip_tracker_core.cli import app, parsed_box, read_config, read_parameters
-from recip_tracker_core.config import replaced
 from recip_tracker_core.errors import BoxError, ConfigError, SourceError
 from recip_tracker_core.geometry import iou
+from recip_tracker_core.parameters import replaced
 from recip_tracker_core.types import BoundingBox
 
 pytestmark = pytest.mark.slow
@@ -116,6 +116,8 @@ def test_a_seed_repeats_and_wins_over_the_file(run: Callable[..., Result], tmp_p
         pytest.param(("--device", "gpu"), "'gpu'", id="unknown-device"),
         pytest.param(("--topic", "/camera"), "'/camera'", id="topic-of-a-folder"),
         pytest.param(("--seed", "-1"), "-1", id="negative-seed"),
+        pytest.param(("--output", "tracked.xyz"), "'tracked.xyz'", id="no-mp4"),
+        pytest.param(("--boxes", "/"), "'/' is a folder", id="folder-for-boxes"),
     ],
 )
 def test_what_cannot_be_done_ends_with_code_2_and_names_the_value(
@@ -147,6 +149,13 @@ def test_a_box_is_four_numbers() -> None:
 def test_the_command_line_learns_inline_unless_it_is_told_otherwise() -> None:
     assert read_config(None, [], None, None) == replaced(TrackerConfig(), {"update.updater": "inline"})
     assert read_config(None, ["update.updater=background"], None, None).update.updater == "background"
+
+
+def test_a_parameter_file_does_not_take_learning_into_the_background(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    update:\n      updater: background\n")
+    assert read_config(path, [], None, None).update.updater == "inline"
+    assert read_config(path, ["update.updater=background"], None, None).update.updater == "background"
 
 
 def test_single_values_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:

@@ -2,17 +2,9 @@
 
 import pytest
 
-from recip_tracker_core.config import (
-    NodeConfig,
-    Parameter,
-    TrackerConfig,
-    checked_value,
-    describe,
-    flatten,
-    parsed,
-    replaced,
-)
+from recip_tracker_core.config import NodeConfig, TrackerConfig
 from recip_tracker_core.errors import ConfigError
+from recip_tracker_core.parameters import Parameter, checked_value, describe, flatten, parsed, replaced
 
 PARAMETERS = describe(TrackerConfig()) + describe(NodeConfig())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,9 @@ from recip_tracker_core.features import (
     MapFeatures,
     Region,
     _interpolation,
+    covered,
     fused_map,
     pooled,
-    sample_widely,
     to_pixels,
 )
 from recip_tracker_core.types import BoundingBox, Boxes, Frame
@@ -212,51 +214,28 @@ def test_features_carry_no_gradient_and_yet_can_be_learned_from(source: MapFeatu
     assert layer.weight.grad.abs().sum() > 0
 
 
-class NearViews:
-    """Looks that cover boxes whose corner lies within 50 pixels; the features of a box are itself."""
-
-    channels, grid = 4, 1
-
-    def __init__(self) -> None:
-        self.looks = 0
-
-    def look(self, frame: Frame, target: BoundingBox) -> NearViews.View:
-        self.looks += 1
-        return NearViews.View(target)
-
-    class View:
-        def __init__(self, target: BoundingBox) -> None:
-            self._corner = np.array([target.x, target.y])
-
-        def covers(self, boxes: Boxes) -> np.ndarray:
-            return (np.abs(boxes[:, :2] - self._corner) <= 50).all(axis=1)
-
-        def sample(self, boxes: Boxes) -> Tensor:
-            return torch.from_numpy(boxes).reshape(-1, 4, 1, 1)
+def test_of_boxes_those_that_the_view_covers_are_kept_and_all_where_it_covers_none(
+    source: MapFeatures,
+) -> None:
+    view = source.look(FRAME, BoundingBox(90, 50, 20, 20))
+    inside, outside = [95, 50, 20, 20], [1000, 50, 20, 20]
+    mixed = np.array([inside, outside], np.float32)
+    np.testing.assert_array_equal(covered(view, mixed), mixed[:1])
+    np.testing.assert_array_equal(covered(view, mixed[1:]), mixed[1:])
 
 
-def boxes_anywhere(count: int) -> Boxes:
-    corners = np.random.default_rng(0).uniform(0, 180, (count, 2))
-    return np.concatenate([corners, np.full((count, 2), 20)], axis=1).astype(np.float32)
+def test_a_region_fits_a_long_box_too() -> None:
+    # root of the area 40, half the longer side 100
+    assert Region.around(BoundingBox(0, 0, 200, 8), 4.5).side == 450
 
 
-def test_features_from_several_views_come_with_the_rows_they_belong_to() -> None:
-    source, boxes = NearViews(), boxes_anywhere(100)
-    features, rows = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes)
-    assert sorted(rows) == list(range(100))
-    np.testing.assert_array_equal(features.flatten(1).numpy(), boxes[rows])
-    assert 1 < source.looks <= 9
-
-
-def test_boxes_that_the_allowed_views_do_not_reach_are_left_out() -> None:
-    source, boxes = NearViews(), boxes_anywhere(100)
-    features, rows = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes, max_views=2)
-    assert source.looks == 2
-    assert 0 < len(rows) < 100
-    np.testing.assert_array_equal(features.flatten(1).numpy(), boxes[rows])
-
-
-def test_the_whole_image_is_reached_by_real_views(source: MapFeatures) -> None:
-    boxes = boxes_anywhere(60)
-    features, rows = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes)
-    assert len(rows) == len(features) > 40
+def test_a_region_far_larger_than_the_image_is_cut_without_being_filled_first() -> None:
+    image = np.full((100, 200, 3), 200, np.uint8)
+    tracemalloc.start()
+    cut = Region(-5000, -5000, 10200).cut(image, 288)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert cut.shape == (288, 288, 3)
+    assert (cut[141:144, 142:146] == 200).all()
+    assert (cut[:140] == 127).all()
+    assert peak_bytes < 10e6  # as a picture the region has 312 MB

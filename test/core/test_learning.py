@@ -50,7 +50,7 @@ def request_(device: torch.device) -> LearningRequest:
 
 
 def learned(request: LearningRequest, recipe: Recipe = RECIPE) -> Head:
-    head = learn(request, recipe, never)
+    head = learn(request, None, recipe, never)
     assert head is not None
     return head
 
@@ -106,7 +106,7 @@ def test_learning_draws_nothing_from_the_global_generator(request_: LearningRequ
 @pytest.mark.parametrize("stop_at", [1, 4])
 def test_the_flag_to_stop_is_read_before_each_step(request_: LearningRequest, stop_at: int) -> None:
     calls = itertools.count(1)
-    assert learn(request_, RECIPE, lambda: next(calls) == stop_at) is None
+    assert learn(request_, None, RECIPE, lambda: next(calls) == stop_at) is None
     assert next(calls) == stop_at + 1
 
 
@@ -117,14 +117,14 @@ def test_the_flag_is_read_once_a_step(request_: LearningRequest) -> None:
         next(calls)
         return False
 
-    learn(request_, RECIPE, count)
+    learn(request_, None, RECIPE, count)
     assert next(calls) == request_.iterations
 
 
 def test_weights_that_run_away_are_an_error_and_the_head_before_stays(request_: LearningRequest) -> None:
     before = copy.deepcopy(request_.head)
     with pytest.raises(LearningError, match="diverged"):
-        learn(replace(request_, learning_rate=1e30), RECIPE, never)
+        learn(replace(request_, learning_rate=1e30), None, RECIPE, never)
     assert torch.equal(weights(before), weights(request_.head))
 
 
@@ -135,7 +135,7 @@ def test_learning_from_one_class_alone_is_refused_with_the_counts(
     nothing = {which: (torch.zeros((0, *SHAPE), device=request_.positives[0].device),)}
     counts = {"positives": "0 and 300", "negatives": "100 and 0"}[which]
     with pytest.raises(LearningError, match=counts):
-        learn(replace(request_, **nothing), RECIPE, never)
+        learn(replace(request_, **nothing), None, RECIPE, never)
 
 
 def test_fewer_samples_than_a_step_takes_are_enough(request_: LearningRequest) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,9 +19,9 @@ from recip_tracker_core import (
     TrackStatus,
     build_tracker,
 )
-from recip_tracker_core.config import replaced
 from recip_tracker_core.errors import BoxError, NotInitialisedError
 from recip_tracker_core.geometry import iou
+from recip_tracker_core.parameters import replaced
 
 pytestmark = pytest.mark.slow
 
@@ -163,3 +164,36 @@ def test_attention_is_painted_while_it_follows(made: Make, rendered_clip: Render
     inner[quarter:-quarter, quarter:-quarter] = True
     assert attention.max() == 1
     assert attention[inner].mean() > 1.4 * attention[~inner].mean()
+
+
+def test_a_stream_that_changes_its_resolution_is_followed_on(made: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=8)
+    tracker = made()
+    tracker.init(Frame(clip[0][0]), BoundingBox(*clip[0][1]))
+    for image, box in clip[1:]:
+        doubled = cv2.resize(image, None, fx=2, fy=2)
+        result = tracker.update(Frame(doubled))
+        truth = 2 * np.array(box, np.float32)
+        assert iou(result.box.as_array()[None], truth)[0] > 0.5
+
+
+def test_samples_in_memory_hold_no_more_than_they_show(made: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=4)
+    tracker = made()
+    tracker.init(Frame(clip[0][0]), BoundingBox(*clip[0][1]))
+    for image, _ in clip[1:]:
+        tracker.update(Frame(image))
+    positives, negatives = tracker._parts.memory.long_term()
+    for samples in (*positives, *negatives):
+        assert samples.untyped_storage().nbytes() == samples.numel() * samples.element_size()
+
+
+def test_a_long_target_is_learned_against_boxes_that_its_view_covers(
+    made: Make, rendered_clip: Render
+) -> None:
+    image = rendered_clip(frames=1, size=(320, 240))[0][0]
+    tracker = made(**{"first_fit.iterations": 3})
+    tracker.init(Frame(image), BoundingBox(20, 100, 250, 10))
+    tracker.update(Frame(image))
+    _, negatives = tracker._parts.memory.long_term()
+    assert len(negatives[1]) > 30

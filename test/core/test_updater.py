@@ -28,6 +28,7 @@ class Learner:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.started_from: list[str | None] = []
         self.stopped: list[str] = []
         self.threads: list[str] = []
         self.is_stubborn = False
@@ -44,8 +45,9 @@ class Learner:
     def wait_for_beginning_of(self, request: str) -> None:
         assert self._event(request).wait(PATIENCE_S), f"{request} was never begun"
 
-    def __call__(self, request: str, should_stop: Callable[[], bool]) -> str | None:
+    def __call__(self, request: str, latest: str | None, should_stop: Callable[[], bool]) -> str | None:
         self.seen.append(request)
+        self.started_from.append(latest)
         self.threads.append(threading.current_thread().name)
         self._event(request).set()
         if request in self._held:
@@ -114,6 +116,30 @@ def test_a_submitted_request_becomes_the_next_version(updater: Updater[str, str]
     wait_for_end_of("second", updater, learner)
     assert (updater.latest.version, updater.latest.model) == (2, "model of second")
     assert updater.statistics.completed == 2
+
+
+def test_an_update_starts_from_the_model_before_it_even_when_it_was_submitted_earlier(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    background.fit("first")
+    learner.hold("second")
+    background.submit("second")
+    learner.wait_for_beginning_of("second")
+    background.submit("third")  # while the second is being learned
+    learner.let_go("second")
+    wait_for_end_of("third", background, learner)
+    assert learner.started_from[:3] == [None, "model of first", "model of second"]
+
+
+def test_a_failure_that_is_kept_holds_nothing_of_the_update_that_failed(
+    updater: Updater[str, str], learner: Learner
+) -> None:
+    updater.fit("first")
+    updater.submit("bad update")
+    wait_for_end_of("bad update", updater, learner)
+    failure = updater.statistics.failure
+    assert failure is not None
+    assert failure.__traceback__ is None
 
 
 def test_versions_go_on_counting_over_a_new_target(updater: Updater[str, str]) -> None:

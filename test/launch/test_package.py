@@ -48,13 +48,13 @@ def test_the_entry_points_are_there():
 def test_rviz_shows_topics_that_the_node_publishes():
     pytest.importorskip("rclpy")
     pytest.importorskip("vision_msgs")
-    from recip_tracker_ros import attention_publisher, node  # noqa: PLC0415 - needs ROS
+    from recip_tracker_ros import outputs  # noqa: PLC0415 - needs ROS
 
     displays = yaml.safe_load((SHARE / "config/tracker.rviz").read_text())["Visualization Manager"][
         "Displays"
     ]
     shown = {display["Topic"]["Value"] for display in displays}
-    source = "".join(Path(module.__file__).read_text() for module in (node, attention_publisher))
+    source = Path(outputs.__file__).read_text()
     published = {f"/tracker/{name}" for name in re.findall(r'publisher\(Image, "~/(\w+)"', source)}
     assert shown == published
 

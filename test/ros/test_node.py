@@ -114,8 +114,10 @@ def test_bad_requests_and_images_are_refused_by_name_and_the_track_lives_on(trac
     assert operator.value("id") == identity
 
 
-def test_a_box_partly_outside_is_clipped(tracking, operator):
+def test_a_box_partly_outside_is_clipped_and_the_status_says_so(tracking, operator):
     operator.send_init((-20, -20, 60, 60))
+    clipped = "learning the target; clipped to the image: 0,0,40,40"
+    operator.wait(lambda: clipped in operator.reasons("initialising"), "the news that it was clipped")
     operator.wait(lambda: operator.value("id") == "2", "the second target")
     operator.wait(lambda: any(msg.id == "2" for msg in operator.detection), "a detection of it")
     first = next(msg for msg in operator.detection if msg.id == "2")
@@ -146,21 +148,54 @@ def test_images_are_made_when_somebody_listens(tracking, operator, clip):
 
 
 def test_an_inactive_node_refuses_and_an_active_one_goes_on(tracking, operator, clip):
-    def change(transition: int) -> None:
-        request = ChangeState.Request(transition=Transition(id=transition))
-        assert operator.call(ChangeState, "/tracker/change_state", request).success
-
     identity = operator.value("id")
-    change(Transition.TRANSITION_DEACTIVATE)
+    change_state(operator, Transition.TRANSITION_DEACTIVATE)
     operator.wait(lambda: operator.state == "idle", "idle")
     operator.send_init(clip[0][1])
     operator.wait(lambda: operator.was_refused("not active"), "a refusal")
-    change(Transition.TRANSITION_ACTIVATE)
+    change_state(operator, Transition.TRANSITION_ACTIVATE)
     operator.wait(lambda: operator.state == "tracking", "tracking again")
     assert operator.value("id") == identity
-    change(Transition.TRANSITION_DEACTIVATE)
-    change(Transition.TRANSITION_CLEANUP)
+    change_state(operator, Transition.TRANSITION_DEACTIVATE)
+    change_state(operator, Transition.TRANSITION_CLEANUP)
     operator.wait(lambda: "not configured" in operator.value("reason"), "an unconfigured node")
+
+
+def change_state(operator, transition: int) -> None:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    assert operator.call(ChangeState, "/tracker/change_state", request).success
+
+
+def test_an_init_that_waits_does_not_outlive_the_activation(operator, start_node):
+    start_node(**FAST)  # no camera: the init waits
+    operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an idle node")
+    operator.send_init((30, 30, 20, 20))
+    operator.wait(lambda: operator.state == "initialising", "initialising")
+    change_state(operator, Transition.TRANSITION_DEACTIVATE)
+    change_state(operator, Transition.TRANSITION_ACTIVATE)
+    operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an idle node")
+    black = image_of(np.zeros((120, 160, 3), np.uint8))
+    bad = image_of(np.zeros((120, 160, 3), np.uint8), encoding="yuv999")
+    operator.wait(lambda: operator.publish(bad) or operator.was_refused("yuv999"), "a refused image")
+    operator.wait(
+        lambda: operator.publish(black) or operator.state == "idle", "an idle node after a good one"
+    )
+    assert "~/init" in operator.value("reason")
+    assert "learning the target" not in operator.reasons("initialising")
+
+
+def test_a_node_can_be_shut_down_while_it_tracks(tracking, operator):
+    change_state(operator, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    operator.wait(lambda: operator.value("reason") == "shut down", "the news of it")
+    assert tracking.stop() == 0
+    assert "Traceback" not in tracking.log.read_text()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_while_tracking_exits_0(tracking, sent):
+    tracking.process.send_signal(sent)
+    assert tracking.process.wait(timeout=20) == 0
+    assert "Traceback" not in tracking.log.read_text()
 
 
 def test_parameters_say_what_they_take(tracking, operator):
@@ -193,12 +228,13 @@ def test_a_failing_update_is_reported_and_the_last_good_model_stays(operator, ca
     assert operator.value("model_version") == "1"
 
 
-def test_sigint_during_a_fit_exits_0(operator, camera, start_node, clip):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_during_a_fit_exits_0(operator, camera, start_node, clip, sent):
     process = start_node(**FAST, **{"first_fit.iterations": 10000})
     operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an idle node")
     operator.send_init(clip[0][1])
     operator.wait(lambda: "learning the target" in operator.reasons("initialising"), "the fit")
-    process.process.send_signal(signal.SIGINT)
+    process.process.send_signal(sent)
     assert process.process.wait(timeout=20) == 0
     assert "Traceback" not in process.log.read_text()
 

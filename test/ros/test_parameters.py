@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ pytest.importorskip("rclpy")
 pytest.importorskip("vision_msgs")
 import yaml
 
-from recip_tracker_core.config import TrackerConfig, describe, flatten, replaced
+from recip_tracker_core.config import TrackerConfig
+from recip_tracker_core.parameters import describe, flatten, replaced
 from recip_tracker_ros import parameters
 
 CONFIG = Path(sys.prefix) / "share" / "recip_tracker_ros" / "config"
@@ -28,6 +30,10 @@ def test_the_shipped_file_gives_the_defaults():
     core = {parameter.name for parameter in describe(TrackerConfig())}
     # Types count: rclpy and the core both refuse 1 for 1.0.
     assert replaced(TrackerConfig(), {name: values[name] for name in core}) == TrackerConfig()
+
+
+def test_the_readme_has_the_table_of_the_declaration():
+    assert parameters.as_table() in metadata("recip_tracker_ros").get_payload()
 
 
 def test_every_number_has_a_range():
