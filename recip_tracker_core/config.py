@@ -106,7 +106,7 @@ class FirstFit:
     positives: int = option(500, "Positive samples (overlap 0.7 to 1).", low=1, high=100000)
     negatives: int = option(
         5000,
-        "Negative samples (overlap below 0.5), half of them around places all over the image.",
+        "Negative samples (overlap below 0.5), half of them all over the image, as far as nine views reach.",
         low=1,
         high=100000,
     )

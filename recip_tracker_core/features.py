@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .backbones import Backbone, Stage
+from .geometry import centers
 from .types import BoundingBox, Boxes, Frame
 
 PADDING = (127, 127, 127)  # what lies outside the image: grey, zero to the network
@@ -246,3 +247,30 @@ def covered(view: View, boxes: Boxes) -> Boxes:
     """The boxes whose features a view can give; all of them when it can give none, as the best there is."""
     inside = view.covers(boxes)
     return boxes[inside] if inside.any() else boxes
+
+
+def sample_widely(
+    source: FeatureSource, frame: Frame, target: BoundingBox, boxes: Boxes, max_views: int = 9
+) -> Tensor:
+    """Features of boxes that may lie anywhere in the image, by as few views as they need.
+
+    Args:
+        target: at whose scale the frame is looked at; the first view is around it.
+        boxes: (N, 4).
+        max_views: bound on the work; boxes that no view reached are left out. That many views cover a
+            part of the image only, when the target is small in it.
+
+    Returns:
+        (M, C, grid, grid), M at most N.
+    """
+    features, where = [], target
+    for _ in range(max_views):
+        view = source.look(frame, where)
+        inside = view.covers(boxes)
+        features.append(view.sample(boxes[inside]))
+        boxes = boxes[~inside]
+        if len(boxes) == 0:
+            break
+        (x, y), boxes = centers(boxes[:1])[0], np.roll(boxes, -1, axis=0)
+        where = BoundingBox(float(x) - target.w / 2, float(y) - target.h / 2, target.w, target.h)
+    return torch.cat(features)

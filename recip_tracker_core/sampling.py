@@ -55,36 +55,20 @@ def positives(
 def first_negatives(
     target: BoundingBox, width: int, height: int, count: int, generator: np.random.Generator
 ) -> Boxes:
-    """At most ``count`` boxes around the target that overlap it by less than 0.5."""
+    """At most ``count`` boxes that overlap the target by less than 0.5, half of them all over the image."""
 
-    def draw(n: int) -> Boxes:
+    def near(n: int) -> Boxes:
         return keep_in_view(uniform(target, n, 1.0, 2.0, 1.1, generator), width, height)
 
-    return _sieved(draw, target, count, 0.0, 0.5)
+    def far(n: int) -> Boxes:
+        size = uniform(target, n, 0.0, 1.2, 1.1, generator)[:, 2:]
+        center = generator.uniform(0, (width, height), (n, 2))
+        return keep_in_view(from_centers(center, size), width, height)
 
-
-def places(
-    target: BoundingBox, width: int, height: int, count: int, generator: np.random.Generator
-) -> list[BoundingBox]:
-    """``count`` boxes of the target's size with centres uniform over the image."""
-    centers = generator.uniform(0, (width, height), (count, 2))
-    return [BoundingBox(x - target.w / 2, y - target.h / 2, target.w, target.h) for x, y in centers.tolist()]
-
-
-def negatives_at(
-    place: BoundingBox,
-    target: BoundingBox,
-    width: int,
-    height: int,
-    count: int,
-    generator: np.random.Generator,
-) -> Boxes:
-    """At most ``count`` boxes around a place in the image that overlap the target by less than 0.5."""
-
-    def draw(n: int) -> Boxes:
-        return keep_in_view(uniform(place, n, 1.0, 1.2, 1.1, generator), width, height)
-
-    return _sieved(draw, target, count, 0.0, 0.5)
+    half = count // 2
+    return np.concatenate(
+        [_sieved(near, target, count - half, 0.0, 0.5), _sieved(far, target, half, 0.0, 0.5)]
+    )
 
 
 def negatives(

@@ -10,15 +10,13 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from . import sampling
 from .attention import AttentionPainter, AttentionPicture
 from .classifier import Classifier, Head
 from .confidence import Judge
 from .errors import BoxError, NotInitialisedError
-from .features import FeatureSource, View, covered
+from .features import FeatureSource, View, covered, sample_widely
 from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .memory import SampleMemory
@@ -28,7 +26,6 @@ from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
 MIN_SIDE_PX = 4  # below, hardly any box overlaps the target by enough to learn from
-FAR_VIEWS = 8  # places in the first image that background is learned from
 FIRST_NEGATIVES_KEPT = 4  # of the first frame, in units of those of a later one; 4 of 20 in memory
 
 
@@ -133,7 +130,8 @@ class Tracker:
         positives = view.sample(
             sampling.positives(box, frame.width, frame.height, plan.first_positives, generator)
         )
-        negatives = self._first_negatives(frame, view, box, generator)
+        around = sampling.first_negatives(box, frame.width, frame.height, plan.first_negatives, generator)
+        negatives = sample_widely(parts.features, frame, box, around)
         clock.lap("features")
         refiner = self._fitted_refiner(frame, view, box, generator)
         clock.lap("refine")
@@ -228,21 +226,6 @@ class Tracker:
         last_size = target.box.as_array()[2:]
         size = last_size * (box[:, 2:] / last_size) ** self._parts.schedule.size_gain
         return to_box(keep_in_view(from_centers(centers(box), size), frame.width, frame.height)[0])
-
-    def _first_negatives(
-        self, frame: Frame, view: View, box: BoundingBox, generator: np.random.Generator
-    ) -> Tensor:
-        """Features of background: half around the target, half around places all over the image."""
-        features, count = self._parts.features, self._parts.schedule.first_negatives
-        size = (frame.width, frame.height)
-        far = count // 2 // FAR_VIEWS
-        near = sampling.first_negatives(box, *size, count - FAR_VIEWS * far, generator)
-        found = [view.sample(covered(view, near))]
-        for place in sampling.places(box, *size, FAR_VIEWS, generator):
-            there = features.look(frame, place)
-            boxes = sampling.negatives_at(place, box, *size, far, generator)
-            found.append(there.sample(covered(there, boxes)))
-        return torch.cat(found)
 
     def _fitted_refiner(
         self, frame: Frame, view: View, box: BoundingBox, generator: np.random.Generator

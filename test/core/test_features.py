@@ -18,6 +18,7 @@ from recip_tracker_core.features import (
     covered,
     fused_map,
     pooled,
+    sample_widely,
     to_pixels,
 )
 from recip_tracker_core.types import BoundingBox, Boxes, Frame
@@ -239,3 +240,57 @@ def test_a_region_far_larger_than_the_image_is_cut_without_being_filled_first() 
     assert (cut[141:144, 142:146] == 200).all()
     assert (cut[:140] == 127).all()
     assert peak_bytes < 10e6  # as a picture the region has 312 MB
+
+
+class NearViews:
+    """Looks that cover boxes whose corner lies within 50 pixels; the features of a box are itself."""
+
+    channels, grid = 4, 1
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def look(self, frame: Frame, target: BoundingBox) -> NearViews.View:
+        self.looks += 1
+        return NearViews.View(target)
+
+    class View:
+        def __init__(self, target: BoundingBox) -> None:
+            self._corner = np.array([target.x, target.y])
+
+        def covers(self, boxes: Boxes) -> np.ndarray:
+            return (np.abs(boxes[:, :2] - self._corner) <= 50).all(axis=1)
+
+        def sample(self, boxes: Boxes) -> Tensor:
+            return torch.from_numpy(boxes).reshape(-1, 4, 1, 1)
+
+
+def boxes_anywhere(count: int) -> Boxes:
+    corners = np.random.default_rng(0).uniform(0, 180, (count, 2))
+    return np.concatenate([corners, np.full((count, 2), 20)], axis=1).astype(np.float32)
+
+
+def in_order(boxes: Boxes) -> Boxes:
+    return boxes[np.lexsort(boxes.T)]
+
+
+def test_boxes_all_over_the_image_are_each_seen_once_by_several_views() -> None:
+    source, boxes = NearViews(), boxes_anywhere(100)
+    features = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes)
+    np.testing.assert_array_equal(in_order(features.flatten(1).numpy()), in_order(boxes))
+    assert 1 < source.looks <= 9
+
+
+def test_boxes_that_the_allowed_views_do_not_reach_are_left_out() -> None:
+    source, boxes = NearViews(), boxes_anywhere(100)
+    features = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes, max_views=2)
+    assert source.looks == 2
+    assert 0 < len(features) < 100
+
+
+def test_a_box_that_not_even_a_view_around_it_covers_does_not_hold_up_the_others(
+    source: MapFeatures,
+) -> None:
+    huge = np.array([[0, 0, 190, 190]], np.float32)
+    boxes = np.concatenate([huge, boxes_anywhere(60)])
+    assert len(sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes)) > 40
