@@ -30,7 +30,7 @@ find = $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/buil
 
 help:
 	@echo "make demo    follow a real target in a real video over ROS 2; look at demo/out/index.html"
-	@echo "             CLIP=carphone, or VIDEO=file INIT=x,y,w,h; RATE=hz"
+	@echo "             CLIP=carphone or bunny, or VIDEO=file INIT=x,y,w,h; RATE=hz; SEED=n"
 	@echo "make test    lint, types, tests of the installed package"
 	@echo "make setup   only the environment in $(VENV)"
 	@echo "make clean   remove what the others made"
@@ -53,8 +53,8 @@ $(VENV)/ready: $(VENV)/messages $(call find,recip_tracker_core recip_tracker_ros
 	@touch $@
 
 demo: setup
-	$(RUN) demo $(if $(CLIP),--clip $(CLIP)) $(if $(VIDEO),--video $(VIDEO)) $(if $(INIT),--init $(INIT)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
+	@$(RUN) demo $(if $(CLIP),--clip "$(CLIP)") $(if $(VIDEO),--video "$(VIDEO)") $(if $(INIT),--init "$(INIT)") \
+		$(if $(RATE),--rate "$(RATE)") $(if $(SEED),--seed "$(SEED)")
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -164,7 +164,7 @@ def show(report: dict[str, object], kept: list[Bound], page: Path) -> None:
     if not kept[0].is_kept:
         console.print(
             "[yellow]The tracker takes the newest frame and drops those that came while it was busy: "
-            "on a slow or busy machine, try a lower --rate.[/]"
+            "on a slow or busy machine, try make demo RATE=6.[/]"
         )
     console.print(f"open {page}", highlight=False, soft_wrap=True)
 

@@ -101,6 +101,8 @@ def check_outputs(output: Path | None, boxes: Path | None) -> None:
     for name, path in (("--output", output), ("--boxes", boxes)):
         if path is not None and path.is_dir():
             raise ConfigError(f"{name} expects a file, and '{path}' is a folder")
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"{name}: the folder '{path.parent}' does not exist")
 
 
 def read_config(
@@ -144,7 +146,6 @@ def read_parameters(path: Path) -> dict[str, Any]:
 def write_boxes(path: Path, results: list[TrackResult]) -> None:
     """One ``x,y,w,h`` line a frame."""
     lines = [f"{r.box.x:.3f},{r.box.y:.3f},{r.box.w:.3f},{r.box.h:.3f}\n" for r in results]
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(lines), encoding="utf-8")
 
 

@@ -6,9 +6,11 @@ tracking thread reads :attr:`Updater.latest` once a frame, so a whole frame sees
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -17,6 +19,8 @@ from .errors import NotInitialisedError
 Request = TypeVar("Request")
 Model = TypeVar("Model")
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
+
+LEARNING_NICENESS = 10  # on two busy cores 87 % of a 10 Hz stream were answered without it, all with it
 
 Learn = Callable[[Request, "Model | None", Callable[[], bool]], "Model | None"]
 """``learn(request, latest, should_stop)``: the new model, or None when told to stop. ``latest`` is the
@@ -130,7 +134,9 @@ class InlineUpdater(Generic[Request, Model]):
 
 
 class BackgroundUpdater(Generic[Request, Model]):
-    """Learns in a thread of its own; the thread that tracks never waits for it.
+    """Updates in a thread of its own, behind all others in line for a processor where a thread can say so.
+
+    The thread that tracks never waits for it. A first fit, which is waited for, runs in the thread that asks.
 
     The mailbox holds one request, and a newer one replaces it: when learning is slower than its
     interval, requests are replaced, never queued.
@@ -138,7 +144,9 @@ class BackgroundUpdater(Generic[Request, Model]):
 
     def __init__(self, learn: Learn[Request, Model]) -> None:
         self._learn = learn
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="learning")
+        self._executor = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="learning", initializer=_give_way
+        )
         self._lock = threading.Lock()  # guards the mailbox and the counts, never a computation
         self._waiting: Request | None = None
         self._is_busy = False
@@ -165,11 +173,8 @@ class BackgroundUpdater(Generic[Request, Model]):
             self._era += 1
             self._waiting = None
             era = self._era
-        job: Future[Model | None] = self._executor.submit(self._begin, request, era)
-        try:
-            model = job.result()
-        except CancelledError:
-            model = None
+        # In the thread that waits for it: the learning thread has given its place to that one for good.
+        model = self._begin(request, era)
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._publish(model, era)
@@ -224,6 +229,11 @@ class BackgroundUpdater(Generic[Request, Model]):
 
     def _is_stale(self, era: int) -> bool:
         return self._is_closed or era != self._era
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # where niceness is a thread's own, and cannot be taken back
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEARNING_NICENESS)
 
 
 def _initialised(latest: Published[Model] | None) -> Published[Model]:

@@ -15,12 +15,11 @@ class VideoWriter:
     """Writes (H, W, 3) RGB pictures of one size; opened by the first of them.
 
     Args:
-        path: of the ``.mp4`` file.
+        path: of the ``.mp4`` file, in a folder that exists.
         rate_hz: pictures a second.
     """
 
     def __init__(self, path: Path, rate_hz: float) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._container = av.open(str(path), "w", options={"movflags": "faststart"})
         self._rate = Fraction(rate_hz).limit_denominator(1000)
         self._stream: av.VideoStream | None = None

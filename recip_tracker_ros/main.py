@@ -9,6 +9,7 @@ import rclpy
 
 # Before any ROS entity exists: loading torch takes seconds in which no callback could run.
 import torch  # noqa: F401
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.exceptions import InvalidParameterTypeException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -23,14 +24,14 @@ def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop.
 
     Returns:
-        0 after SIGINT, SIGTERM or a shutdown; 2 when a parameter given at the start is wrong.
+        0 after SIGINT, SIGTERM or a shutdown; 2 when a parameter, or the file of them, is wrong at the start.
     """
     # As SIGINT, so that a first fit that blocks hears of it; set before rclpy adds its own handler.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rclpy.init(args=args)
     try:
+        rclpy.init(args=args)
         node = TrackerNode()
-    except (ConfigError, ParameterException, InvalidParameterTypeException) as error:
+    except (ConfigError, ParameterException, InvalidParameterTypeException, RCLError) as error:
         get_logger("tracker").fatal(str(error))
         rclpy.try_shutdown()
         return 2

@@ -70,7 +70,7 @@ def run(folder: Path, truth: np.ndarray, device) -> Callable[..., Result]:
 def test_it_writes_a_box_a_frame_and_a_video_and_says_how_it_went(
     run: Callable[..., Result], truth: np.ndarray, tmp_path: Path
 ) -> None:
-    boxes, video = tmp_path / "new" / "boxes.txt", tmp_path / "overlay.mp4"
+    boxes, video = tmp_path / "boxes.txt", tmp_path / "overlay.mp4"
     result = run("--boxes", str(boxes), "--output", str(video))
     assert result.exit_code == 0, result.output
     rows = np.loadtxt(boxes, delimiter=",", dtype=np.float32)
@@ -118,6 +118,7 @@ def test_a_seed_repeats_and_wins_over_the_file(run: Callable[..., Result], tmp_p
         pytest.param(("--seed", "-1"), "-1", id="negative-seed"),
         pytest.param(("--output", "tracked.xyz"), "'tracked.xyz'", id="no-mp4"),
         pytest.param(("--boxes", "/"), "'/' is a folder", id="folder-for-boxes"),
+        pytest.param(("--boxes", "/no/such/b.txt"), "'/no/such' does not exist", id="absent-folder"),
     ],
 )
 def test_what_cannot_be_done_ends_with_code_2_and_names_the_value(

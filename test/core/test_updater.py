@@ -6,6 +6,8 @@ No test waits for time to pass: a learner says when it began, and ends when it i
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -226,14 +228,31 @@ def test_submitting_returns_while_learning_goes_on(
     assert background.latest.model == "model of next"
 
 
-def test_learning_never_runs_in_the_thread_that_tracks(
+def test_updates_run_in_one_thread_of_their_own_and_a_fit_in_the_one_that_waits(
     background: BackgroundUpdater[str, str], learner: Learner
 ) -> None:
     background.fit("first")
     background.submit("second")
     wait_for_end_of("second", background, learner)
-    assert threading.current_thread().name not in learner.threads
-    assert len(set(learner.threads)) == 1
+    fit, *updates = learner.threads
+    assert fit == threading.current_thread().name
+    assert fit not in updates
+    assert len(set(updates)) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there niceness is a thread's own")
+def test_updates_stand_behind_the_thread_that_tracks_for_a_processor() -> None:
+    def niceness(request: str, latest: int | None, should_stop: Callable[[], bool]) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    with contextlib.closing(BackgroundUpdater(niceness)) as background:
+        own = background.fit("first").model
+        background.submit("second")
+        deadline_s = time.monotonic() + PATIENCE_S
+        while background.latest.version < 2:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.002)
+        assert background.latest.model > own
 
 
 def test_a_newer_request_replaces_one_not_begun(
@@ -282,7 +301,6 @@ def test_a_new_target_stops_and_drops_what_is_learned_for_the_one_before(
     assert background.latest.model == "model of update of the second target"
     assert background.latest.version == 3
     assert "waiting update of the first target" not in learner.seen
-    assert len(set(learner.threads)) == 1
 
 
 def test_closing_ends_a_first_fit_that_another_thread_waits_for(learner: Learner) -> None:

@@ -14,7 +14,7 @@ def plain(shade: int, height: int = 48, width: int = 64) -> np.ndarray:
 
 
 def test_a_video_has_its_pictures_in_order_in_rgb_and_at_its_rate(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "clip.mp4"
+    path = tmp_path / "clip.mp4"
     with VideoWriter(path, 12.5) as writer:
         for shade in range(20, 240, 20):
             writer.write(plain(shade))
