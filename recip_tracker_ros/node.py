@@ -1,7 +1,7 @@
 """The node: a frame callback is convert, call one method, publish.
 
 Threads: everything runs in the executor's one thread (the default callback group is mutually
-exclusive, so transitions never interleave with a frame) but for two things: learning, in the core's
+exclusive, so transitions never interleave with a frame) but for two things: updates, in the core's
 own thread, and the painting of attention, in that of :class:`~.outputs.AttentionPublisher`.
 """
 
