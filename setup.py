@@ -17,7 +17,7 @@ setup(
     maintainer_email="recip-tracker@users.noreply.github.com",
     python_requires=">=3.10",
     packages=find_packages(include=["recip_tracker_ros", "recip_tracker_core", "recip_tracker_core.*"]),
-    package_data={"recip_tracker_ros": ["py.typed"], "recip_tracker_core": ["py.typed"]},
+    package_data={"recip_tracker_ros": ["py.typed"], "recip_tracker_core": ["py.typed", "evaluation/*.j2"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -48,6 +48,10 @@ setup(
             "ros-rmw-fastrtps-cpp==9.3.3",
             "PyYAML",
         ],
+        # recip-tracker evaluate: jobs over cores, scores, plots, the page
+        "evaluation": ["distributed", "scikit-learn", "matplotlib", "jinja2"],
+        # recip-tracker trax: its wheel is for x86-64 only
+        "trax": ["vot-trax"],
         "demo": ["scikit-video", "matplotlib", "jinja2"],
         "test": [
             "pytest",

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .types import BoundingBox, Boxes
 
+Real = TypeVar("Real", np.float32, np.float64)
 
-def iou(boxes: Boxes, box: ArrayLike) -> NDArray[np.float32]:
-    """Overlap of boxes with a box: intersection over union.
+
+def iou(boxes: NDArray[Real], box: ArrayLike) -> NDArray[Real]:
+    """Overlap of boxes with a box: intersection over union, in the precision of the former.
 
     Args:
         boxes: (N, 4).
         box: (4,), or (N, 4) for row by row.
 
     Returns:
-        (N,) in [0, 1].
+        (N,) in [0, 1]; NaN where a box has NaN, or both have no area.
     """
-    other = np.asarray(box, np.float32)
+    other = np.asarray(box, boxes.dtype)
     low = np.maximum(boxes[:, :2], other[..., :2])
     high = np.minimum(boxes[:, :2] + boxes[:, 2:], other[..., :2] + other[..., 2:])
     intersection = np.clip(high - low, 0, None).prod(axis=1)
     union = boxes[:, 2:].prod(axis=1) + other[..., 2:].prod(axis=-1) - intersection
-    return np.asarray(intersection / union, np.float32)
+    return np.asarray(intersection / union, boxes.dtype)
 
 
 def centers(boxes: Boxes) -> Boxes:
