@@ -11,7 +11,6 @@ import numpy as np
 
 try:
     import typer
-    import yaml
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -25,10 +24,9 @@ except ImportError as error:  # pragma: no cover
     ) from error
 
 from .build import build_tracker
-from .config import NodeConfig, TrackerConfig
 from .drawing import attention_overlay, draw_result, side_by_side
 from .errors import ConfigError, RecipTrackerError, SourceError
-from .parameters import describe, flatten, parsed, replaced
+from .parameter_files import read_config
 from .tracker import Tracker
 from .types import BoundingBox, TrackResult, TrackStatus
 
@@ -72,8 +70,102 @@ def track(
             write_boxes(boxes, results)
         console.print(_summary(results, tracker))
     except (RecipTrackerError, OSError) as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise _failed(error) from error
+
+
+@app.command()
+def trax(
+    config: Annotated[Path | None, typer.Option(help="Parameter file, as the node reads it.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+) -> None:
+    """Follow targets for a TraX client such as the VOT toolkit, which starts this itself.
+
+    Learning runs inline, as in `track`; errors go to standard error, as the rest belongs to the protocol.
+    """
+    try:
+        from .evaluation.trax import serve  # noqa: PLC0415, no other command needs its libraries
+    except ImportError as error:
+        raise SystemExit(
+            f"recip-tracker trax needs the 'trax' extra ({error}): pip install 'recip_tracker_ros[cli,trax]'"
+        ) from error
+    try:
+        settings = read_config(config, set_ or [], device, seed)
+        serve(lambda: build_tracker(settings))
+    except RecipTrackerError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[Path, typer.Option(help="Folder of a benchmark, or of clips in OTB's layout.")],
+    trackers: Annotated[
+        str,
+        typer.Option(help="Comma separated: recip, csrt, kcf, mil, nanotrack, null, recip:name=value:..."),
+    ] = "recip",
+    format_: Annotated[
+        str, typer.Option("--format", help="auto, otb, got10k, lasot, uav123 or vot.")
+    ] = "auto",
+    sequences: Annotated[str, typer.Option(help="Comma separated names; all by default.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of a tracker that draws by chance.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")] = None,
+    stress: Annotated[bool, typer.Option("--stress", help="With made absences and jumps.")] = False,
+    stress_seed: Annotated[int, typer.Option(min=0, help="Which ones: of their places and kinds.")] = 0,
+    realtime: Annotated[
+        float | None, typer.Option(min=0.1, help="Also as a stream of so many frames a second, not waiting.")
+    ] = None,
+    nanotrack: Annotated[Path | None, typer.Option(help="Folder of NanoTrack's two ONNX files.")] = None,
+    results: Annotated[Path, typer.Option(help="Result files; runs kept there are not made again.")] = Path(
+        "results"
+    ),
+    report: Annotated[Path | None, typer.Option(help="Folder for index.html and its plots.")] = None,
+    json: Annotated[Path | None, typer.Option(help="File for all figures.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core by default.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
+) -> None:
+    """Run trackers over a benchmark, score them, and show how they compare.
+
+    The protocol is one-pass evaluation. A run that was cut goes on where it stopped.
+    """
+    try:
+        from .evaluation.command import Request  # noqa: PLC0415 - an extra of its own
+        from .evaluation.command import evaluate as evaluated  # noqa: PLC0415
+    except ImportError as error:  # pragma: no cover
+        raise SystemExit(
+            f"recip-tracker evaluate needs the 'evaluation' extra ({error}): "
+            "pip install 'recip_tracker_ros[cli,evaluation]'"
+        ) from error
+    try:
+        evaluated(
+            Request(
+                dataset=dataset,
+                format=format_,
+                sequences=names(sequences),
+                trackers=names(trackers),
+                nanotrack=nanotrack,
+                seeds=seeds,
+                limit=limit,
+                stress_seed=stress_seed if stress else None,
+                rate_hz=realtime,
+                results=results,
+                report=report,
+                json=json,
+                workers=workers,
+                scheduler=scheduler,
+            ),
+            console,
+        )
+    except (RecipTrackerError, OSError) as error:
+        raise _failed(error) from error
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma separated list, without the empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def parsed_box(text: str) -> BoundingBox:
@@ -105,48 +197,15 @@ def check_outputs(output: Path | None, boxes: Path | None) -> None:
             raise ConfigError(f"{name}: the folder '{path.parent}' does not exist")
 
 
-def read_config(
-    path: Path | None, assignments: list[str], device: str | None, seed: int | None
-) -> TrackerConfig:
-    """Defaults, then the file, then inline learning, then single values.
-
-    Raises:
-        ConfigError: an unknown name, a wrong type, or a value out of bounds.
-        SourceError: a file that is absent or no parameter file.
-    """
-    config = TrackerConfig()
-    if path is not None:
-        config = replaced(config, read_parameters(path))
-    config = replaced(config, {"update.updater": "inline"})
-    config = replaced(config, dict(parsed(config, text) for text in assignments))
-    single = {"device": device, "seed": seed}
-    return replaced(config, {name: value for name, value in single.items() if value is not None})
-
-
-def read_parameters(path: Path) -> dict[str, Any]:
-    """The tracker's parameters in a ROS 2 parameter file, by dotted name; the node's own are left out.
-
-    Raises:
-        SourceError: if it is absent, no YAML, or has no ``ros__parameters``.
-    """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SourceError(f"parameter file '{path}' cannot be read: {error}") from error
-    nodes = list(tree.values()) if isinstance(tree, dict) else []
-    values = nodes[0].get("ros__parameters") if len(nodes) == 1 and isinstance(nodes[0], dict) else None
-    if not isinstance(values, dict):
-        raise SourceError(
-            f"parameter file '{path}' must have one node with parameters under 'ros__parameters'"
-        )
-    of_the_node = {parameter.name for parameter in describe(NodeConfig())}
-    return {name: value for name, value in flatten(values).items() if name not in of_the_node}
-
-
 def write_boxes(path: Path, results: list[TrackResult]) -> None:
     """One ``x,y,w,h`` line a frame."""
     lines = [f"{r.box.x:.3f},{r.box.y:.3f},{r.box.w:.3f},{r.box.h:.3f}\n" for r in results]
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def _failed(error: Exception) -> typer.Exit:
+    console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return typer.Exit(2)
 
 
 def _tracked(tracker: Tracker, stream: Source, box: BoundingBox, output: Path | None) -> list[TrackResult]:

@@ -1,11 +1,13 @@
-"""Raw image buffers to RGB, by the encoding names of ``sensor_msgs/Image``.
+"""Where images come from: raw buffers, by the encoding names of ``sensor_msgs/Image``, and folders of files.
 
-The node and the bag reader share this; it knows numbers and names, and no message type.
+The node, the readers of files and the evaluation share this; it knows numbers and names, and no message type.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from .errors import FrameError
 
 Pixels = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".webp"}
 
 # encoding: channels, and how (H, W, channels) becomes RGB
 ENCODINGS: dict[str, tuple[int, Callable[[Pixels], Pixels]]] = {
@@ -68,3 +72,18 @@ def to_rgb(pixels: Pixels, encoding: str) -> Pixels:
     rgb: Pixels = convert(pixels).view()
     rgb.flags.writeable = False
     return rgb
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder by their suffixes, in the order of the numbers in their names.
+
+    Hidden files are left out: archives packed on a Mac bring a ``._0001.jpg``, which is no image.
+    """
+    files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted((file for file in files if not file.name.startswith(".")), key=_order)
+
+
+def _order(file: Path) -> tuple[list[int | str], str]:
+    """``2.jpg`` comes before ``10.jpg``; the name itself decides between ``01.jpg`` and ``1.jpg``."""
+    parts = re.split(r"(\d+)", file.name)  # every other part is a number
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], file.name

@@ -6,7 +6,6 @@ Used by the command line only: PyAV and rosbags come with its extra.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,9 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from .errors import SourceError
-from .images import rgb_from_buffer
+from .images import IMAGE_SUFFIXES, image_files, rgb_from_buffer
 from .types import Frame
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".webp"}
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 FOLDER_RATE_HZ = 30.0  # a folder does not say
 
@@ -79,11 +77,7 @@ def _open_video(path: Path) -> Source:
 
 
 def _open_folder(path: Path) -> Source:
-    files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
-    # 2.jpg comes before 10.jpg
-    files.sort(
-        key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.name)]
-    )
+    files = image_files(path)
     if not files:
         raise SourceError(f"the folder '{path}' has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
 

@@ -25,6 +25,7 @@ ROOMS = (
     "evaluation",
     "video",
     "sources",
+    "parameter_files",
     "",  # the package itself, for those who import it
     "build",
     "tracker",
@@ -47,7 +48,7 @@ ROOMS = (
     "types",
     "errors",
 )
-FRONT_ENDS = {"cli", "evaluation", "video", "sources"}  # theirs are the extras
+FRONT_ENDS = {"cli", "evaluation", "video", "sources", "parameter_files"}  # theirs are the extras
 LIBRARIES = {"numpy", "cv2", "torch"}
 WITHOUT_TORCH = (
     "updater",

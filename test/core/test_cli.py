@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recip_tracker_core import TrackerConfig
-from recip_tracker_core.cli import app, parsed_box, read_config, read_parameters
+from recip_tracker_core.cli import app, parsed_box
 from recip_tracker_core.errors import BoxError, ConfigError, SourceError
 from recip_tracker_core.geometry import iou
+from recip_tracker_core.parameter_files import read_config, read_parameters
 from recip_tracker_core.parameters import replaced
 from recip_tracker_core.types import BoundingBox
 

@@ -1,10 +1,12 @@
-"""Raw buffers to RGB, by the names of ``sensor_msgs/Image``."""
+"""Raw buffers to RGB, by the names of ``sensor_msgs/Image``, and folders of files in their order."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recip_tracker_core.errors import FrameError
-from recip_tracker_core.images import ENCODINGS, check_layout, rgb_from_buffer
+from recip_tracker_core.images import ENCODINGS, check_layout, image_files, rgb_from_buffer
 
 RED, GREEN = (200, 10, 20), (30, 220, 40)
 
@@ -58,3 +60,9 @@ def test_a_layout_that_cannot_be_is_refused_with_the_number_that_is_wrong(
     with pytest.raises(FrameError) as refusal:
         check_layout(*layout)
     assert named in str(refusal.value)
+
+
+def test_the_images_of_a_folder_come_by_their_numbers_whatever_their_kind(tmp_path: Path) -> None:
+    for name in ("10.jpg", "2.PNG", "1.jpg", "01.jpg", "b²3.bmp", "._1.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in image_files(tmp_path)] == ["01.jpg", "1.jpg", "2.PNG", "10.jpg", "b²3.bmp"]
