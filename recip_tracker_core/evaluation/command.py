@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,7 +27,19 @@ from .report import write_report
 from .result_files import Place, place, read, write
 from .running import Job
 from .sequences import Sequence
-from .summary import summarise
+from .summary import accuracies, summarise
+
+COLUMNS = {  # of the table, short enough for a terminal of 80 characters
+    "auc": "auc",
+    "std": "auc_std",
+    "dp20": "dp20",
+    "os50": "os50",
+    "fps": "fps",
+    "auroc": "auroc",
+    "ece": "ece",
+    "absent": "absent_called_tracked",
+    "refound": "refound",
+}
 
 
 @dataclass(frozen=True)
@@ -89,13 +102,14 @@ def evaluate(request: Request, console: Console) -> dict[str, Any]:
         rate_hz=request.rate_hz,
         conditions=conditions(request),
     )
-    summary = summarise(evaluation)
+    scores = accuracies(evaluation)
+    summary = summarise(evaluation, scores)
     console.print(table_of(summary))
     if request.json is not None:
         text = json.dumps(summary, indent=2, sort_keys=True, allow_nan=False)
         request.json.write_text(text + "\n", encoding="utf-8")
     if request.report is not None:
-        page = write_report(evaluation, summary, request.report)
+        page = write_report(evaluation, summary, request.report, scores)
         console.print(f"report: {escape(str(page))}", soft_wrap=True)
     return summary
 
@@ -238,11 +252,10 @@ def bar(console: Console) -> Progress:
 
 def table_of(summary: dict[str, Any]) -> Table:
     """The figures that are looked at first, best tracker first."""
-    columns = ("auc", "auc_std", "dp20", "os50", "fps", "auroc", "ece", "absent_called_tracked", "refound")
-    table = Table("tracker", *columns, title=escape(str(summary["dataset"])))
+    table = Table("tracker", *COLUMNS, title=escape(str(summary["dataset"])), box=SIMPLE_HEAD, pad_edge=False)
     ranked = sorted(summary["trackers"].items(), key=lambda item: -(item[1]["auc"] or 0.0))
     for name, values in ranked:
-        table.add_row(escape(name), *(shown(values[column], column) for column in columns))
+        table.add_row(escape(name), *(shown(values[key], key) for key in COLUMNS.values()))
     return table
 
 

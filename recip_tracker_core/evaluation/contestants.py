@@ -105,6 +105,7 @@ class Entry:
             RecipTrackerError: what building it raises.
         """
         cv2.setNumThreads(1)  # one core each: results and times then say the same on every machine
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # NanoTrack's networks always warn
         if self.kind == "null":
             return NullTracker()
         if self.kind == "recip":
