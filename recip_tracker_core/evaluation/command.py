@@ -251,11 +251,17 @@ def bar(console: Console) -> Progress:
 
 
 def table_of(summary: dict[str, Any]) -> Table:
-    """The figures that are looked at first, best tracker first."""
-    table = Table("tracker", *COLUMNS, title=escape(str(summary["dataset"])), box=SIMPLE_HEAD, pad_edge=False)
-    ranked = sorted(summary["trackers"].items(), key=lambda item: -(item[1]["auc"] or 0.0))
-    for name, values in ranked:
-        table.add_row(escape(name), *(shown(values[key], key) for key in COLUMNS.values()))
+    """The figures that are looked at first, best tracker first; a stream's beside those without hurry."""
+    trackers = summary["trackers"]
+    is_live = any(values["realtime"] for values in trackers.values())
+    live = ["auc live"] if is_live else []
+    title = escape(str(summary["dataset"]))
+    table = Table("tracker", *COLUMNS, *live, title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for name, values in sorted(trackers.items(), key=lambda item: -(item[1]["auc"] or 0.0)):
+        cells = [shown(values[key], key) for key in COLUMNS.values()]
+        if is_live:
+            cells.append(shown((values["realtime"] or {}).get("auc"), "auc"))
+        table.add_row(escape(name), *cells)
     return table
 
 
