@@ -57,7 +57,7 @@ def _client(workers: int, scheduler: str | None, stack: contextlib.ExitStack) ->
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",  # whoever reaches a scheduler can run code in it
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: another run may have the usual one
             memory_limit=0,
             silence_logs=logging.ERROR,
         )
