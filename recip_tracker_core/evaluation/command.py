@@ -247,7 +247,7 @@ def identity(job: Job) -> Mapping[str, str]:
 def bar(console: Console) -> Progress:
     """Runs done, what came last, time left."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[last]}"))
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, refresh_per_second=1)
 
 
 def table_of(summary: dict[str, Any]) -> Table:

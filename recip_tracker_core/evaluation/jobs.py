@@ -13,9 +13,15 @@ from ..errors import ConfigError
 from .records import Record
 from .running import Job, perform
 
-# Dask's own also has glibc's MALLOC_TRIM_THRESHOLD_: every large array is then mapped and unmapped anew, and
-# our tracker made 7 frames a second where it makes 15.
-WORKER_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
+# Workers run trackers and nothing beside them. Dask's own environment has glibc's MALLOC_TRIM_THRESHOLD_ as
+# well: every large array is then mapped and unmapped anew, and our tracker made 7 frames a second where it
+# makes 15.
+SETTINGS: dict[str, object] = {
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1
+    ),
+    "distributed.worker.profile.enabled": False,
+}
 
 
 def performed(
@@ -50,7 +56,7 @@ def _client(workers: int, scheduler: str | None, stack: contextlib.ExitStack) ->
             return Client(scheduler, timeout=10)
         except (OSError, ValueError, TimeoutError) as error:
             raise ConfigError(f"--scheduler: no Dask scheduler answers at '{scheduler}': {error}") from error
-    stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}))
+    stack.enter_context(dask.config.set(SETTINGS))
     cluster = stack.enter_context(
         LocalCluster(
             n_workers=workers,
