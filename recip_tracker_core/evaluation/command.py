@@ -256,7 +256,7 @@ def table_of(summary: dict[str, Any]) -> Table:
     is_live = any(values["realtime"] for values in trackers.values())
     live = ["auc live"] if is_live else []
     title = escape(str(summary["dataset"]))
-    table = Table("tracker", *COLUMNS, *live, title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table("tracker", *COLUMNS, *live, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, values in sorted(trackers.items(), key=lambda item: -(item[1]["auc"] or 0.0)):
         cells = [shown(values[key], key) for key in COLUMNS.values()]
         if is_live:
