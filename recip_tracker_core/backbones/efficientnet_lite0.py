@@ -99,7 +99,7 @@ class EfficientNetLite0(FrozenModule):
             self.load_state_dict(_folded(state))
         except (KeyError, RuntimeError) as error:
             raise WeightsError(f"weights file '{path}' is not of EfficientNet-Lite0: {error}") from error
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # newer stubs know it
         self.freeze()
 
     def normalized(self, pixels: Tensor) -> Tensor:

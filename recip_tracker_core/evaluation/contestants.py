@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import functools
 import hashlib
 import math
 from collections.abc import Callable
@@ -269,12 +271,13 @@ def _checked_models(folder: Path | None) -> Path:
     return folder.resolve()
 
 
+@functools.cache
 def code_checksum() -> str:
-    """SHA-256 of the core's source without the evaluation: another code may give other results."""
+    """SHA-256 of the core's code without comments and evaluation: another may give other results."""
     digest = hashlib.sha256()
     for path in sorted(CORE.rglob("*.py")):
         if "evaluation" not in path.relative_to(CORE).parts:
-            digest.update(path.read_bytes())
+            digest.update(ast.dump(ast.parse(path.read_bytes())).encode())
     return digest.hexdigest()
 
 
