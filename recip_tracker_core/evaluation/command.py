@@ -187,6 +187,8 @@ def make(request: Request, jobs: list[Job], format_: str, results: Path, console
     ]
     if len(missing) < len(jobs):
         console.print(f"{len(jobs) - len(missing)} of {len(jobs)} runs are kept in {results}", soft_wrap=True)
+    if not missing:
+        return
     failures: list[str] = []
     with bar(console) as progress:
         task = progress.add_task("", total=len(missing), last="")
