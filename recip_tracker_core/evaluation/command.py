@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from .datasets import Dataset, open_dataset
 from .jobs import performed
 from .records import Evaluation, Record, Run
 from .report import write_report
-from .result_files import Place, place, read, write
+from .result_files import Place, place, read, tracker_folder, write
 from .running import Job
 from .sequences import Sequence
 from .summary import accuracies, summarise
@@ -82,22 +83,30 @@ def evaluate(request: Request, console: Console) -> dict[str, Any]:
         SourceError: a dataset or result file that cannot be read.
     """
     check_outputs(request)
-    dataset = open_dataset(request.dataset, request.format, request.sequences)
+    dataset = open_dataset(request.dataset.absolute(), request.format, request.sequences)
     sequences = prepared(dataset, request.limit, request.stress_seed)
     offline = folder(request, dataset, None)
     field = entries(list(request.trackers), request.nanotrack, lambda name: holds(offline, name))
-    make(request, jobs_of(field, sequences, request.seeds, None), dataset.format, offline, console)
+    jobs = jobs_of(
+        field,
+        sequences,
+        request.seeds,
+        None,
+        lambda entry, sequence: repetitions_kept(offline, dataset.format, entry.name, sequence.name),
+    )
+    kept([job for job in jobs if job.entry.kind == "files"], dataset.format, offline)  # or say so at once
+    make(request, jobs, dataset.format, offline, console)
     streamed: dict[str, tuple[Run, ...]] = {}
     if request.rate_hz is not None:
         live = [entry for entry in field if entry.kind != "files"]
         realtime = folder(request, dataset, request.rate_hz)
-        jobs = jobs_of(live, sequences, request.seeds, request.rate_hz)
-        make(request, jobs, dataset.format, realtime, console)
-        streamed = kept(jobs, dataset.format, realtime)
+        live_jobs = jobs_of(live, sequences, request.seeds, request.rate_hz, lambda *_: 0)
+        make(request, live_jobs, dataset.format, realtime, console)
+        streamed = kept(live_jobs, dataset.format, realtime)
     evaluation = Evaluation(
         dataset=dataset.name,
         format=dataset.format,
-        runs=kept(jobs_of(field, sequences, request.seeds, None), dataset.format, offline),
+        runs=kept(jobs, dataset.format, offline),
         realtime=streamed,
         rate_hz=request.rate_hz,
         conditions=conditions(request),
@@ -138,7 +147,7 @@ def prepared(dataset: Dataset, limit: int | None, stress_seed: int | None) -> tu
 
 
 def conditions(request: Request) -> dict[str, str]:
-    """What makes these runs other than the benchmark's own, in words; part of what a result was made with."""
+    """What makes these runs other than the benchmark's own, in words."""
     told: dict[str, str] = {}
     if request.limit is not None:
         told["limit"] = f"{request.limit} frames"
@@ -161,19 +170,43 @@ def folder(request: Request, dataset: Dataset, rate_hz: float | None) -> Path:
 
 def holds(results: Path, tracker: str) -> bool:
     """Whether there are result files of a tracker; a name that leads elsewhere has none."""
-    return tracker not in {"", ".", ".."} and "/" not in tracker and (results / tracker).is_dir()
+    return tracker not in {"", ".", ".."} and (results / tracker_folder(tracker)).is_dir()
 
 
 def jobs_of(
-    field: list[Entry], sequences: tuple[Sequence, ...], seeds: int, rate_hz: float | None
+    field: list[Entry],
+    sequences: tuple[Sequence, ...],
+    seeds: int,
+    rate_hz: float | None,
+    counted: Callable[[Entry, Sequence], int],
 ) -> list[Job]:
-    """Every run, whether made yet or not."""
+    """Every run, whether made yet or not.
+
+    Args:
+        field: who runs.
+        sequences: on what.
+        seeds: of those that draw by chance.
+        rate_hz: of a stream, or None.
+        counted: how many repetitions another tool has left, for those that have files only.
+    """
+
+    def repetitions(entry: Entry, sequence: Sequence) -> int:
+        if entry.kind == "files":
+            return counted(entry, sequence)
+        return seeds if entry.is_seeded else 1
+
     return [
         Job(entry, sequence, seed, rate_hz)
         for entry in field
         for sequence in sequences
-        for seed in range(seeds if entry.is_seeded else 1)
+        for seed in range(repetitions(entry, sequence))
     ]
+
+
+def repetitions_kept(results: Path, format_: str, tracker: str, sequence: str) -> int:
+    """Of a tracker with files only; 1 where there are none, so that they are missed."""
+    known = (place(results, format_, tracker, sequence, seed).boxes.is_file() for seed in itertools.count())
+    return max(1, sum(1 for _ in itertools.takewhile(bool, known)))
 
 
 def make(request: Request, jobs: list[Job], format_: str, results: Path, console: Console) -> None:
@@ -186,7 +219,10 @@ def make(request: Request, jobs: list[Job], format_: str, results: Path, console
         job for job in jobs if job.entry.kind != "files" and kept_record(job, format_, results) is None
     ]
     if len(missing) < len(jobs):
-        console.print(f"{len(jobs) - len(missing)} of {len(jobs)} runs are kept in {results}", soft_wrap=True)
+        console.print(
+            f"{len(jobs) - len(missing)} of {len(jobs)} runs are kept in {escape(str(results))}",
+            soft_wrap=True,
+        )
     if not missing:
         return
     failures: list[str] = []
@@ -196,10 +232,10 @@ def make(request: Request, jobs: list[Job], format_: str, results: Path, console
             if isinstance(record, Record):
                 write(place_of(job, format_, results), record, identity(job))
             else:
-                failures.append(f"{job.entry.name} on {job.sequence.name}: {record}")
+                failures.append(f"{job.entry.name} on {job.sequence.name}: {type(record).__name__}: {record}")
             progress.update(task, advance=1, last=escape(f"{job.entry.name} {job.sequence.name} {job.seed}"))
     if failures:
-        raise ConfigError(f"{len(failures)} of {len(missing)} runs failed; the first: {failures[0]}")
+        raise ConfigError(f"{len(failures)} of {len(missing)} runs failed:\n" + "\n".join(failures))
 
 
 def worker_count(request: Request, jobs: list[Job]) -> int:
@@ -241,9 +277,18 @@ def place_of(job: Job, format_: str, results: Path) -> Place:
 
 def identity(job: Job) -> Mapping[str, str]:
     """What the run's result depends on; see :meth:`.contestants.Entry.identity`."""
-    edits = hashlib.sha256(repr(job.sequence.edits).encode()).hexdigest()
-    seen = {"frames": str(len(job.sequence)), "edits": edits, "rate_hz": str(job.rate_hz)}
-    return job.entry.identity(job.seed, job.rate_hz is not None) | seen
+    return (
+        job.entry.identity(job.seed, job.rate_hz is not None)
+        | seen(job.sequence)
+        | {"rate_hz": str(job.rate_hz)}
+    )
+
+
+def seen(sequence: Sequence) -> dict[str, str]:
+    """What of a sequence a result depends on; images are taken by name and size, not read."""
+    images = [(file.name, file.stat().st_size if file.is_file() else None) for file in sequence.files]
+    parts = {"images": images, "first_box": sequence.truth[0].tolist(), "edits": sequence.edits}
+    return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
 
 
 def bar(console: Console) -> Progress:

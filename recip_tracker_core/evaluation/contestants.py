@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import functools
 import hashlib
 import math
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from ..parameters import describe
 from ..parameters import replaced as with_values
 from ..tracker import Tracker
 from ..types import BoundingBox, Frame, TrackStatus
+from .result_files import tracker_folder
 
 CORE = Path(__file__).resolve().parents[1]
 NANOTRACK_FILES = ("nanotrack_backbone_sim.onnx", "nanotrack_head_sim.onnx")
@@ -85,11 +88,17 @@ class Entry:
 
     def identity(self, seed: int, is_realtime: bool) -> dict[str, str]:
         """What a result depends on beside the images; results of another identity are not reused."""
-        known = {"tracker": self.kind, "opencv": cv2.__version__}
+        known = {"tracker": self.kind, "opencv": cv2.__version__, "code": code_checksum(self.kind == "recip")}
         if self.config is not None:
             config = self.configured(seed, is_realtime)
             values = {parameter.name: parameter.value for parameter in describe(config)}
-            known |= {"parameters": repr(values), "torch": torch.__version__, "code": code_checksum()}
+            if config.backbone.weights:
+                known["weights"] = file_checksum(Path(config.backbone.weights))
+            known |= {"parameters": repr(values), "torch": torch.__version__}
+        if self.models is not None:
+            known |= {name: file_checksum(self.models / name) for name in NANOTRACK_FILES}
+        if is_realtime:
+            known["machine"] = platform.node()
         return known
 
     def configured(self, seed: int, is_realtime: bool) -> TrackerConfig:
@@ -116,17 +125,23 @@ class Entry:
 
 
 class RecipTracker:
-    """Ours."""
+    """Ours. A box that it refuses, as too small for instance, is one that it does not follow."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
+        self._refused: BoundingBox | None = None
 
     def init(self, frame: Frame, box: BoundingBox) -> None:
         """See :class:`Contestant`."""
-        self._tracker.init(frame, box)
+        try:
+            self._tracker.init(frame, box)
+        except BoxError:
+            self._refused = box
 
     def update(self, frame: Frame) -> Answer:
         """See :class:`Contestant`."""
+        if self._refused is not None:
+            return Answer(self._refused, False, 0.0)
         result = self._tracker.update(frame)
         return Answer(result.box, result.status is TrackStatus.TRACKED, result.confidence)
 
@@ -136,7 +151,7 @@ class RecipTracker:
 
 
 class OpenCvTracker:
-    """A tracker of OpenCV's; its box stays where it was when it says that it failed.
+    """A tracker of OpenCV's; its box stays where it was when it says that it failed, or raises.
 
     Raises:
         ConfigError: if this build of OpenCV has none of that name.
@@ -147,21 +162,31 @@ class OpenCvTracker:
             raise ConfigError(f"OpenCV {cv2.__version__} has no {name}: its contrib build has")
         self._create: Callable[..., Any] = getattr(cv2, f"{name}_create")
         self._has_score = name in SCORED
+        self._smallest_px = SMALLEST_PX.get(name, 1)
         self._parameters = () if models is None else (_nanotrack(models),)
         self._tracker: Any = None
         self._box = BoundingBox(0, 0, 1, 1)
 
     def init(self, frame: Frame, box: BoundingBox) -> None:
         """See :class:`Contestant`. OpenCV takes whole pixels."""
-        self._tracker = self._create(*self._parameters)
+        tracker = self._create(*self._parameters)
         low = np.rint([box.x, box.y]).astype(int)
         size = np.maximum(np.rint([box.w, box.h]), 1).astype(int)
-        self._tracker.init(_bgr(frame), tuple(map(int, (*low, *size))))
         self._box = box
+        if size.min() < self._smallest_px:
+            return
+        with contextlib.suppress(cv2.error):
+            tracker.init(_bgr(frame), tuple(map(int, (*low, *size))))
+            self._tracker = tracker
 
     def update(self, frame: Frame) -> Answer:
         """See :class:`Contestant`."""
-        is_tracked, values = self._tracker.update(_bgr(frame))
+        if self._tracker is None:
+            return Answer(self._box, False, 0.0 if self._has_score else math.nan)
+        try:
+            is_tracked, values = self._tracker.update(_bgr(frame))
+        except cv2.error:
+            is_tracked = False
         if is_tracked:
             try:
                 self._box = BoundingBox(*map(float, values))
@@ -193,6 +218,7 @@ class NullTracker:
 # As cv2 names them; the first two are in its contrib builds only.
 OPENCV = {"csrt": "TrackerCSRT", "kcf": "TrackerKCF", "mil": "TrackerMIL", "nanotrack": "TrackerNano"}
 SCORED = {"TrackerNano"}  # the others answer -1 whatever they see
+SMALLEST_PX = {"TrackerMIL": 4}  # with less a side, its init never returns
 SEEDED = {"recip", "mil"}  # MIL draws by the time of day: its runs differ, and none can be made again
 KINDS = ("recip", *OPENCV, "null")
 
@@ -214,11 +240,14 @@ def entries(texts: list[str], nanotrack: Path | None, finds_results: Callable[[s
         finds_results: whether result files of a tracker of that name are there.
 
     Raises:
-        ConfigError: a name twice, an unknown tracker or parameter, networks that are absent.
+        ConfigError: no name, or one twice, an unknown tracker or parameter, networks that are absent.
     """
-    for text in texts:
-        if texts.count(text) > 1:
-            raise ConfigError(f"tracker '{text}' is named {texts.count(text)} times")
+    if not texts:
+        raise ConfigError(f"expected trackers, some of {list(KINDS)}, got none")
+    for index, text in enumerate(texts):
+        same = [other for other in texts[:index] if tracker_folder(other) == tracker_folder(text)]
+        if same:
+            raise ConfigError(f"trackers '{same[0]}' and '{text}' are the same, or would share their files")
     return [_entry(text, nanotrack, finds_results) for text in texts]
 
 
@@ -272,13 +301,29 @@ def _checked_models(folder: Path | None) -> Path:
 
 
 @functools.cache
-def code_checksum() -> str:
-    """SHA-256 of the core's code without comments and evaluation: another may give other results."""
+def code_checksum(is_ours: bool) -> str:
+    """SHA-256 of the code, without comments, that decides a box: of how trackers are run, and of ours."""
+    running = [
+        CORE / "evaluation" / f"{name}.py" for name in ("contestants", "edits", "running", "sequences")
+    ]
+    ours = [path for path in sorted(CORE.rglob("*.py")) if "evaluation" not in path.relative_to(CORE).parts]
     digest = hashlib.sha256()
-    for path in sorted(CORE.rglob("*.py")):
-        if "evaluation" not in path.relative_to(CORE).parts:
-            digest.update(ast.dump(ast.parse(path.read_bytes())).encode())
+    for path in (*running, *(ours if is_ours else ())):
+        digest.update(ast.dump(ast.parse(path.read_bytes())).encode())
     return digest.hexdigest()
+
+
+@functools.cache
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file of weights.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"weights file '{path}' cannot be read: {error}") from error
 
 
 def _bgr(frame: Frame) -> Any:

@@ -61,7 +61,7 @@ class Look:
 
 def is_ours(name: str) -> bool:
     """Whether it is this package's tracker, in any of its settings."""
-    return name.startswith("recip")
+    return name.split(":", maxsplit=1)[0] == "recip"
 
 
 def ranked(summary: Summary, figure: str = "auc") -> list[str]:

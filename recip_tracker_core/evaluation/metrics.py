@@ -43,11 +43,12 @@ class Protocol:
     clips_to_image: bool
 
 
+ALL = Protocol(absent_is_miss=True, counts_first=True, clips_to_image=False)
 PRESENT_ONLY = Protocol(absent_is_miss=False, counts_first=True, clips_to_image=False)
 PROTOCOLS = {
-    "otb": Protocol(absent_is_miss=True, counts_first=True, clips_to_image=False),
+    "otb": ALL,
+    "lasot": ALL,  # its tool takes absent frames from the hits, and divides by all
     "uav123": PRESENT_ONLY,
-    "lasot": PRESENT_ONLY,
     "vot": PRESENT_ONLY,
     "got10k": Protocol(absent_is_miss=False, counts_first=False, clips_to_image=True),
 }

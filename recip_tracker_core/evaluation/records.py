@@ -23,7 +23,7 @@ class Record:
         tracked: (N,) whether it claims to have the target.
         seconds: (N,) of computing; the first is its initialisation; NaN where a frame was not looked at, or
             the time is not known.
-        core_share: share of that time in which its thread held a core, or NaN where it is not known.
+        core_share: share of that time, without the first, in which its thread held a core; NaN if not known.
     """
 
     boxes: NDArray[np.float64]

@@ -53,17 +53,22 @@ class Place:
         return self.stem.with_name(f"{self.stem.name}_{what}")
 
 
+def tracker_folder(tracker: str) -> str:
+    """The name of a tracker's folder: what a file system may refuse becomes ``_``."""
+    return re.sub(r"[^\w.=+ -]", "_", tracker)
+
+
 def place(root: Path, format_: str, tracker: str, sequence: str, seed: int) -> Place:
     """The files of one run.
 
     Args:
         root: folder of the dataset's results.
         format_: of the dataset; it decides the layout.
-        tracker: any name; characters that a file system may refuse become ``_``.
+        tracker: any name, see :func:`tracker_folder`.
         sequence: name.
         seed: in the got10k layout a repetition, in the otb layout a folder ``TRACKER-seedN`` from 1 on.
     """
-    folder = root / re.sub(r"[^\w.=+-]", "_", tracker)
+    folder = root / tracker_folder(tracker)
     if format_ in REPEATING:
         stem = folder / sequence / f"{sequence}_{seed + 1:03d}"
         return Place(
@@ -94,7 +99,7 @@ def write(where: Place, record: Record, identity: Mapping[str, str]) -> None:
 
 
 def read(where: Place, sequence: Sequence, identity: Mapping[str, str] | None) -> Record | None:
-    """A kept record, or None when there is none that ``identity`` (None: any) could have made.
+    """A kept record, or None when there is none that was made with ``identity`` (None: with whatever).
 
     Raises:
         SourceError: boxes that are no boxes, or not one a frame.
@@ -102,7 +107,7 @@ def read(where: Place, sequence: Sequence, identity: Mapping[str, str] | None) -
     if not where.boxes.is_file():
         return None
     run = _run(where.beside("run.json"))
-    if identity is not None and run is not None and run.get("identity") != dict(identity):
+    if identity is not None and (run is None or run.get("identity") != dict(identity)):
         return None
     boxes = numbers(where.boxes)
     if boxes.shape != (len(sequence), 4):

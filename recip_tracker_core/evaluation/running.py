@@ -46,24 +46,27 @@ def perform(job: Job) -> Record:
 
 
 class Stopwatch:
-    """Time of a thread's own work: how long it took, and how much of that it held a core."""
+    """Time of a thread's own work on a frame, and how much of it, from the second on, it held a core."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._held_s = 0.0
         self._total_s = 0.0
+        self._is_started = False
 
     def __enter__(self) -> None:
         self._began = time.perf_counter(), time.thread_time()
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._began[0]
-        self._held_s += time.thread_time() - self._began[1]
-        self._total_s += self.seconds
+        if self._is_started:  # the initialisation is not part of the frames a second
+            self._held_s += time.thread_time() - self._began[1]
+            self._total_s += self.seconds
+        self._is_started = True
 
     @property
     def core_share(self) -> float:
-        """In [0, 1], over everything timed."""
+        """In [0, 1]; NaN before a second frame."""
         return min(self._held_s / self._total_s, 1.0) if self._total_s > 0 else math.nan
 
 

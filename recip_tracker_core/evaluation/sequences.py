@@ -58,6 +58,8 @@ class Sequence:
     jumps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.name in {"", ".", ".."} or "/" in self.name or "\\" in self.name:
+            raise SourceError(f"a sequence must have a name that a file can have, got '{self.name}'")
         if self.truth.shape != (len(self.files), 4) or not self.files:
             raise SourceError(
                 f"sequence '{self.name}' has {len(self.files)} images and truth of shape {self.truth.shape}: "

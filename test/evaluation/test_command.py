@@ -15,6 +15,8 @@ pytest.importorskip("distributed")
 pytest.importorskip("sklearn")
 
 from recip_tracker_core.cli import app
+from recip_tracker_core.evaluation.command import jobs_of, kept, repetitions_kept
+from recip_tracker_core.evaluation.contestants import Entry
 from recip_tracker_core.evaluation.sequences import Sequence
 
 pytestmark = pytest.mark.slow
@@ -105,6 +107,41 @@ def test_results_of_another_tool_are_scored_beside_a_stream_that_does_not_wait(
     assert trackers["null"]["realtime"]["auc"] == trackers["null"]["auc"]
 
 
+def test_a_dataset_of_the_same_name_with_other_images_is_run_anew(
+    run: Callable[..., Result], dataset: Path, tmp_path: Path
+) -> None:
+    assert run("--trackers", "null").exit_code == 0
+    images = dataset / "first" / "img"
+    images.joinpath("0003.png").write_bytes(images.joinpath("0004.png").read_bytes() + b" ")
+    again = run("--trackers", "null")
+    assert "1 of 2 runs are kept" in again.output
+
+
+def test_every_repetition_of_another_tool_counts_and_an_absent_one_is_missed_at_once(
+    rendered_sequence: Callable[..., Sequence], tmp_path: Path
+) -> None:
+    sequence = rendered_sequence(frames=3)
+    folder = tmp_path / "Theirs" / "clip"
+    folder.mkdir(parents=True)
+    assert repetitions_kept(tmp_path, "got10k", "Theirs", "clip") == 1
+    for number in (1, 2, 3):
+        np.savetxt(folder / f"clip_{number:03d}.txt", sequence.truth, delimiter=",")
+    count = repetitions_kept(tmp_path, "got10k", "Theirs", "clip")
+    theirs = Entry("Theirs", "files")
+    jobs = jobs_of([theirs], (sequence,), 1, None, lambda *_: count)
+    assert [run.seed for run in kept(jobs, "got10k", tmp_path)["Theirs"]] == [0, 1, 2]
+
+
+def test_a_result_that_is_absent_is_missed_before_anything_runs(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "kept" / "dataset" / "Theirs").mkdir(parents=True)
+    result = run("--trackers", "null,Theirs")
+    assert result.exit_code == 2
+    assert "no result of 'Theirs' on 'first'" in result.output
+    assert not (tmp_path / "kept" / "dataset" / "null").exists()
+
+
 def test_a_run_that_fails_is_named_and_the_others_are_kept(
     run: Callable[..., Result], dataset: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +163,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_kept(
         (("--trackers", "null", "--json", "/nowhere/all.json"), "/nowhere/all.json"),
         (("--trackers", "null", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers"),
         (("--trackers", "null", "--seeds", "0"), "--seeds"),
+        (("--trackers", ","), "expected trackers"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,33 @@ def test_a_lost_tracker_of_opencv_says_so_and_its_box_stays(
     assert not record.tracked[-1]
     assert (record.boxes[-1] == record.boxes[-2]).all()
     assert (record.boxes[:, 2:] > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["mil", "csrt", "recip"])
+@pytest.mark.parametrize(
+    "box", [(40, 40, 3, 3), (-60, -60, 30, 30), (0, 0, 160, 120)], ids=["tiny", "outside", "all of it"]
+)
+def test_a_box_that_cannot_be_followed_is_a_result_and_no_failure(
+    kind: str, box: tuple[float, ...], rendered_sequence: Callable[..., Sequence]
+) -> None:
+    sequence = rendered_sequence(frames=3)
+    sequence = replace(sequence, truth=np.tile(np.array(box, np.float64), (3, 1)))
+    record = perform(Job(*named(kind), sequence, seed=0))
+    assert len(record) == 3
+    assert np.isfinite(record.boxes).all()
+    assert record.has_confidence == (kind == "recip")
+
+
+def test_other_weights_or_networks_are_another_identity(tmp_path: Path) -> None:
+    for name in NANOTRACK_FILES:
+        (tmp_path / name).write_bytes(b"one")
+    (before,) = named("nanotrack", nanotrack=tmp_path)
+    others = tmp_path / "others"
+    others.mkdir()
+    for name in NANOTRACK_FILES:
+        (others / name).write_bytes(b"two")
+    (after,) = named("nanotrack", nanotrack=others)
+    assert before.identity(0, False) != after.identity(0, False)
 
 
 def test_the_end_of_a_parameters_name_is_enough_where_it_is_the_only_one() -> None:
@@ -80,7 +108,9 @@ def test_a_tracker_with_result_files_needs_no_program() -> None:
         (["recip:updatr=inline"], "unknown parameter 'updatr'"),
         (["recip:iterations=5"], "end of several parameters"),
         (["csrt:seed=1"], "'csrt' has no parameters"),
-        (["kcf", "kcf"], "'kcf' is named 2 times"),
+        (["kcf", "kcf"], "'kcf' and 'kcf' are the same"),
+        (["recip:config=a/b:seed=1", "recip:config=a_b:seed=1"], "would share their files"),
+        ([], "expected trackers"),
         (["nanotrack"], "needs --nanotrack DIR"),
         (["recip:config=a:config=b"], "2 parameter files"),
         (["recip:updater=sometimes"], "expects one of"),

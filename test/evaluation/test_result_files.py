@@ -70,6 +70,21 @@ def test_a_run_made_with_something_else_is_not_reused(
     assert read(where, sequence, None) is not None
 
 
+def test_a_run_that_does_not_say_what_made_it_is_not_reused(
+    sequence: Sequence, record: Record, tmp_path: Path
+) -> None:
+    where = place(tmp_path, "otb", "recip", sequence.name, 0)
+    write(where, record, WHO)
+    where.beside("run.json").unlink()
+    assert read(where, sequence, WHO) is None
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "..", "", "c:\\x"])
+def test_a_sequence_cannot_be_named_out_of_its_folder(sequence: Sequence, name: str) -> None:
+    with pytest.raises(SourceError, match="a name that a file can have"):
+        replace(sequence, name=name)
+
+
 def test_a_run_that_was_cut_is_absent(sequence: Sequence, record: Record, tmp_path: Path) -> None:
     where = place(tmp_path, "otb", "recip", sequence.name, 0)
     write(where, record, WHO)
