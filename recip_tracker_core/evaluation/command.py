@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ..errors import ConfigError, SourceError
 from .absences import stressed
-from .contestants import Entry, entries
 from .datasets import Dataset, open_dataset
+from .entries import Entry, entries
 from .jobs import performed
 from .records import Evaluation, Record, Run
 from .report import write_report
@@ -29,18 +25,7 @@ from .result_files import Place, place, read, tracker_folder, write
 from .running import Job
 from .sequences import Sequence
 from .summary import accuracies, summarise
-
-COLUMNS = {  # of the table, short enough for a terminal of 80 characters
-    "auc": "auc",
-    "std": "auc_std",
-    "dp20": "dp20",
-    "os50": "os50",
-    "fps": "fps",
-    "auroc": "auroc",
-    "ece": "ece",
-    "absent": "absent_called_tracked",
-    "refound": "refound",
-}
+from .terminal import bar, table_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +34,7 @@ class Request:
 
     Attributes:
         dataset, format, sequences: see :func:`.datasets.open_dataset`.
-        trackers: see :func:`.contestants.entries`.
+        trackers: see :func:`.entries.entries`.
         nanotrack: folder of its networks.
         seeds: runs of a tracker that draws by chance, with seeds 0, 1, ...
         limit: frames of a sequence, or None for all.
@@ -276,7 +261,7 @@ def place_of(job: Job, format_: str, results: Path) -> Place:
 
 
 def identity(job: Job) -> Mapping[str, str]:
-    """What the run's result depends on; see :meth:`.contestants.Entry.identity`."""
+    """What the run's result depends on; see :meth:`.entries.Entry.identity`."""
     return (
         job.entry.identity(job.seed, job.rate_hz is not None)
         | seen(job.sequence)
@@ -289,31 +274,3 @@ def seen(sequence: Sequence) -> dict[str, str]:
     images = [(file.name, file.stat().st_size if file.is_file() else None) for file in sequence.files]
     parts = {"images": images, "first_box": sequence.truth[0].tolist(), "edits": sequence.edits}
     return {name: hashlib.sha256(repr(part).encode()).hexdigest() for name, part in parts.items()}
-
-
-def bar(console: Console) -> Progress:
-    """Runs done, what came last, time left."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[last]}"))
-    return Progress(*columns, console=console, refresh_per_second=1)
-
-
-def table_of(summary: dict[str, Any]) -> Table:
-    """The figures that are looked at first, best tracker first; a stream's beside those without hurry."""
-    trackers = summary["trackers"]
-    is_live = any(values["realtime"] for values in trackers.values())
-    live = ["auc live"] if is_live else []
-    title = escape(str(summary["dataset"]))
-    table = Table("tracker", *COLUMNS, *live, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name, values in sorted(trackers.items(), key=lambda item: -(item[1]["auc"] or 0.0)):
-        cells = [shown(values[key], key) for key in COLUMNS.values()]
-        if is_live:
-            cells.append(shown((values["realtime"] or {}).get("auc"), "auc"))
-        table.add_row(escape(name), *cells)
-    return table
-
-
-def shown(value: float | None, column: str) -> str:
-    """Three digits, or a dash where there is no figure."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.1f}" if column == "fps" else f"{value:.3f}"

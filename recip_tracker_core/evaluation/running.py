@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ..types import BoundingBox
-from .contestants import Answer, Contestant, Entry
+from ..types import BoundingBox, Frame
+from .contestants import Answer, Contestant
+from .entries import Entry
 from .records import Record
 from .sequences import Sequence
 
@@ -76,15 +77,11 @@ def one_pass(contestant: Contestant, sequence: Sequence) -> Record:
     Reading images is not counted as the tracker's time.
     """
     watch = Stopwatch()
-    answers = [_given(sequence.first_box)]
-    seconds = []
+    answers, seconds = [], []
     for index in range(len(sequence)):
         frame = sequence.frame(index)
         with watch:
-            if index == 0:
-                contestant.init(frame, sequence.first_box)
-            else:
-                answers.append(contestant.update(frame))
+            answers.append(_answer(contestant, frame, sequence.first_box))
         seconds.append(watch.seconds)
     return _record(answers, seconds, watch)
 
@@ -100,20 +97,17 @@ def streamed(
     an image is read, which a camera would not make it wait for.
     """
     watch, clock = Stopwatch(), clock or StreamClock()
-    answers, known_from_s = [_given(sequence.first_box)], [0.0]
+    answers: list[Answer] = []
+    known_from_s: list[float] = []
     seconds = np.full(len(sequence), np.nan)
     index = 0
     while index < len(sequence):
         with clock.paused():
             frame = sequence.frame(index)
         with watch:
-            if index == 0:
-                contestant.init(frame, sequence.first_box)
-            else:
-                answers.append(contestant.update(frame))
+            answers.append(_answer(contestant, frame, sequence.first_box))
+        known_from_s.append(clock.now() if index else 0.0)  # the first box is given, not found
         seconds[index] = watch.seconds
-        if index > 0:
-            known_from_s.append(clock.now())
         clock.wait_until((index + 1) / rate_hz)
         index = max(int(clock.now() * rate_hz), index + 1)
     next_arrival_s = np.arange(1, len(sequence) + 1) / rate_hz
@@ -159,8 +153,11 @@ class StreamClock:
         self._zero += time.perf_counter() - began
 
 
-def _given(box: BoundingBox) -> Answer:
-    return Answer(box, True, math.nan)
+def _answer(contestant: Contestant, frame: Frame, first_box: BoundingBox) -> Answer:
+    if frame.index > 0:
+        return contestant.update(frame)
+    contestant.init(frame, first_box)
+    return Answer(first_box, True, math.nan)
 
 
 def _record(answers: list[Answer], seconds: list[float], watch: Stopwatch) -> Record:

@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 
 from recip_tracker_core.cli import app
 from recip_tracker_core.evaluation.command import jobs_of, kept, repetitions_kept
-from recip_tracker_core.evaluation.contestants import Entry
+from recip_tracker_core.evaluation.entries import Entry
 from recip_tracker_core.evaluation.sequences import Sequence
 
 pytestmark = pytest.mark.slow

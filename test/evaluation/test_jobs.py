@@ -10,7 +10,8 @@ import pytest
 distributed = pytest.importorskip("distributed")
 
 from recip_tracker_core.errors import SourceError
-from recip_tracker_core.evaluation.contestants import Contestant, Entry
+from recip_tracker_core.evaluation.contestants import Contestant
+from recip_tracker_core.evaluation.entries import Entry
 from recip_tracker_core.evaluation.jobs import performed
 from recip_tracker_core.evaluation.records import Record
 from recip_tracker_core.evaluation.running import Job, perform

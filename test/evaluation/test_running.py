@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from recip_tracker_core.evaluation.contestants import Answer, Entry
+from recip_tracker_core.evaluation.contestants import Answer
+from recip_tracker_core.evaluation.entries import Entry
 from recip_tracker_core.evaluation.running import Job, StreamClock, one_pass, perform, streamed
 from recip_tracker_core.evaluation.sequences import Sequence
 from recip_tracker_core.types import BoundingBox, Frame
