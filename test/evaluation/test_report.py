@@ -112,7 +112,7 @@ def test_the_page_names_every_tracker_sequence_and_condition(evaluation: Evaluat
     page = written(evaluation, tmp_path / "out")
     for words in (*evaluation.runs, *NAMES, "made here", "limit: 40 frames", "stress: seed 7", "occlusion"):
         assert words in page.words
-    assert "No figure for plain <i>: shared core" in page.words
+    assert "No figure for plain <i>: time not known, or core shared" in page.words
     assert "count as misses" in page.words  # the rule of its format
     assert "at 30 frames a second" in page.words
     assert not page.tags & {"i", "script"}  # names are text, and nothing needs a script
