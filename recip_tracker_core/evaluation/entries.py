@@ -25,7 +25,7 @@ from .result_files import tracker_folder
 
 CORE = Path(__file__).resolve().parents[1]
 # Modules of the evaluation that a box depends on.
-DECIDING = ("contestants", "edits", "entries", "running", "sequences")
+DECIDING = ("contestants", "doubles", "edits", "entries", "running", "sequences")
 SEEDED = {"recip", "mil"}  # MIL draws by the time of day: its runs differ, and none can be made again
 KINDS = ("recip", *OPENCV, "null")
 

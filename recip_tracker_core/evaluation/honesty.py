@@ -1,4 +1,4 @@
-"""Honesty: does a tracker know when its box is wrong, when the target is gone, and when it is back?
+"""Honesty: does a tracker know when its box is wrong, the target gone, back, or another?
 
 The first frame, in which the box is given, never counts. The F-score is that of Lukezic, Cehovin Zajc, Vojir,
 Matas, Kristan, "Now you see me: evaluating performance in long-term visual tracking" (2018), the measure of
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from .doubles import Double
 from .metrics import known_mean, overlaps
 from .records import Run
 
@@ -51,6 +52,19 @@ class Reliability:
 
 
 @dataclass(frozen=True)
+class Encounter:
+    """What came of a look-alike that crossed; neither is so where the tracker lost the target.
+
+    Attributes:
+        told_apart: the target is claimed with an overlap above 0.5.
+        switched: the look-alike is claimed for the target, as the box overlaps it more.
+    """
+
+    told_apart: bool
+    switched: bool
+
+
+@dataclass(frozen=True)
 class Honesty:
     """Of one tracker: the frames of all sequences together, mean over the seeds; counts are sums.
 
@@ -65,6 +79,9 @@ class Honesty:
         returns: how many there are.
         refound_frames: median delay of those that were found, frames; 0 is the frame of the return.
         false_recoveries: how often it claims the target anew on a bad box.
+        told_apart: share of the look-alikes that crossed after which it has the target.
+        switched: share after which it claims the look-alike for the target.
+        look_alikes: how many there are.
         f_score: of long-term tracking.
     """
 
@@ -78,6 +95,9 @@ class Honesty:
     returns: int
     refound_frames: float | None
     false_recoveries: int
+    told_apart: float | None
+    switched: float | None
+    look_alikes: int
     f_score: float | None
 
 
@@ -114,9 +134,11 @@ def honesty(runs: Iterable[Run]) -> Honesty:
     is_confident = bool(counted) and all(run.record.has_confidence for run in counted)
     seeds: dict[int, list[_Frames]] = {}
     delays: dict[int, list[int | None]] = {}
+    met: dict[int, list[Encounter]] = {}
     for run in counted:
         seeds.setdefault(run.seed, []).append(_frames(run, is_confident))
         delays.setdefault(run.seed, []).extend(return_delays(run))
+        met.setdefault(run.seed, []).extend(encounters(run))
     passes = [_pooled(sequences) for sequences in seeds.values()]
     reliability = _reliability(_pooled(passes)) if is_confident else None
     return Honesty(
@@ -130,6 +152,9 @@ def honesty(runs: Iterable[Run]) -> Honesty:
         returns=sum(map(len, delays.values())),
         refound_frames=_over(delays.values(), _median_delay),
         false_recoveries=sum(frames.false_recoveries for group in seeds.values() for frames in group),
+        told_apart=_over(met.values(), lambda group: known_mean(one.told_apart for one in group)),
+        switched=_over(met.values(), lambda group: known_mean(one.switched for one in group)),
+        look_alikes=sum(map(len, met.values())),
         f_score=_over(seeds.values(), _f_score),
     )
 
@@ -145,6 +170,23 @@ def return_delays(run: Run) -> tuple[int | None, ...]:
         _first(found[start : start + RETURN_FRAMES], present[start : start + RETURN_FRAMES])
         for start in run.sequence.returns
     )
+
+
+def encounters(run: Run) -> tuple[Encounter, ...]:
+    """Of each look-alike that crossed, in the last frame in which it is to be seen whole: they have parted.
+
+    A look-alike that is there when the sequence ends is not judged.
+    """
+    record, truth = run.record, run.sequence.truth
+    crossed = [edit for edit in run.sequence.edits if isinstance(edit, Double)]
+    judged = {double.last_whole: double for double in crossed if double.last_whole < len(truth)}
+    places = np.full_like(truth, np.nan)
+    for index, double in judged.items():
+        places[index] = double.places[index - double.start]
+    on_target, on_double = overlaps(record, truth), overlaps(record, places)
+    told_apart = record.tracked & (on_target > GOOD)
+    switched = record.tracked & (on_double > on_target)
+    return tuple(Encounter(bool(told_apart[index]), bool(switched[index])) for index in judged)
 
 
 def _first(found: NDArray[np.bool_], present: NDArray[np.bool_]) -> int | None:

@@ -46,7 +46,7 @@ class Sequence:
         files: one image a frame.
         truth: (N, 4), see :data:`Truth`; the first row is a box.
         attributes: the benchmark's names for what is hard about it, where it says so.
-        edits: made absences and jumps, applied in order; the truth has them already.
+        edits: made absences, jumps and look-alikes, applied in order; the truth has them already.
         jumps: frames in which the target is suddenly elsewhere though it was never absent.
     """
 

@@ -204,6 +204,9 @@ def _honesty(said: Honesty) -> dict[str, Any]:
         "returns": said.returns,
         "refound_frames": said.refound_frames,
         "false_recoveries": said.false_recoveries,
+        "told_apart": said.told_apart,
+        "switched": said.switched,
+        "look_alikes": said.look_alikes,
         "f_score": said.f_score,
         "reliability": None if said.reliability is None else _reliability(said.reliability),
     }

@@ -27,6 +27,7 @@ class Column:
         value: by which trackers compare; None where it is not known.
         text: of a value that is known.
         better: HIGH or LOW.
+        is_extra: left out where it is known of no tracker, as nothing asked for it.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Column:
     value: Callable[[Score], float | None]
     text: Callable[[Score], str]
     better: int = HIGH
+    is_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ def _auc(score: Score) -> str:
     return f"{score['auc']:.3f}" if spread is None else f"{score['auc']:.3f} \N{PLUS-MINUS SIGN} {spread:.3f}"
 
 
-def _refound(score: Score) -> str:
-    return f"{round(score['refound'] * score['returns'])} of {score['returns']}"
+def _of(key: str, count: str) -> Callable[[Score], str]:
+    """A share of a count, as how many of them."""
+    return lambda score: f"{round(score[key] * score[count])} of {score[count]}"
 
 
 def _false_recoveries(score: Score) -> float:
@@ -103,25 +106,40 @@ COLUMNS = (
         "real time",
         lambda score: score["realtime"] and score["realtime"]["auc"],
         lambda score: f"{score['realtime']['auc']:.3f}",
+        is_extra=True,
     ),
     _plain("fps", "speed", "fps", ".3g"),
     _plain("AUROC", "honesty", "auroc"),
     _plain("ECE", "honesty", "ece", better=LOW),
     _plain("absent called tracked", "honesty", "absent_called_tracked", ".1%", LOW),
-    Column("refound", "honesty", lambda score: score["refound"], _refound),
+    Column("refound", "honesty", lambda score: score["refound"], _of("refound", "returns")),
     Column(
         "false recov.", "honesty", _false_recoveries, lambda score: f"{_false_recoveries(score):.3g}", LOW
+    ),
+    Column(
+        "told apart",
+        "honesty",
+        lambda score: score["told_apart"],
+        _of("told_apart", "look_alikes"),
+        is_extra=True,
+    ),
+    Column(
+        "switched",
+        "honesty",
+        lambda score: score["switched"],
+        _of("switched", "look_alikes"),
+        LOW,
+        is_extra=True,
     ),
     _plain("F-score", "honesty", "f_score"),
 )
 
 
 def overview(summary: Summary) -> Table:
-    """All trackers by rank, and what is known of each; no column for a real time that was not asked for."""
+    """All trackers by rank, and what is known of each; no column for an extra that nobody has."""
     names = ranked(summary)
     scores = [summary["trackers"][name] for name in names]
-    has_realtime = any(score["realtime"] is not None for score in scores)
-    columns = [column for column in COLUMNS if has_realtime or column.group != "real time"]
+    columns = [column for column in COLUMNS if not column.is_extra or _is_known(column, scores)]
     down = [_column_cells(column, scores) for column in columns]
     lines = [
         Line(name, cells, is_ours(name)) for name, cells in zip(names, zip(*down, strict=True), strict=True)
@@ -153,6 +171,10 @@ def by_attribute(summary: Summary, sequences: Iterable[Sequence]) -> Table | Non
         for row, count in sorted(counts.items())
     ]
     return Table(("sequences", *scores), tuple(lines)) if lines else None
+
+
+def _is_known(column: Column, scores: Items[Score]) -> bool:
+    return any(column.value(score) is not None for score in scores)
 
 
 def _column_cells(column: Column, scores: Items[Score]) -> list[Cell]:

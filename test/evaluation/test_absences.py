@@ -13,11 +13,12 @@ import pytest
 
 from recip_tracker_core.errors import ConfigError, SourceError
 from recip_tracker_core.evaluation.absences import stressed
+from recip_tracker_core.evaluation.doubles import Double
 from recip_tracker_core.evaluation.edits import AnotherClip, Blank, Occluder, Shift
 from recip_tracker_core.evaluation.sequences import Sequence
 
-KINDS = (Occluder, Blank, AnotherClip, Shift)
-LONG = 450  # frames, enough for one event of each kind
+KINDS = (Occluder, Blank, AnotherClip, Shift, Double)
+LONG = 540  # frames, enough for one event of each kind
 WIDTH, HEIGHT = 160, 120  # of the first clip, pixels
 TARGET = (50.0, 40.0, 20.0, 16.0)
 
@@ -90,8 +91,8 @@ def made(source: Sequence, donor: Sequence) -> Sequence:
 
 def test_a_long_sequence_gets_every_kind_in_turn(made: Sequence) -> None:
     kinds = [type(edit) for edit in made.edits]
-    assert set(kinds[:4]) == set(KINDS)
-    assert kinds[4:] == kinds[: len(kinds) - 4]
+    assert set(kinds[:5]) == set(KINDS)
+    assert kinds[5:] == kinds[: len(kinds) - 5]
 
 
 def test_events_leave_frames_to_recover_in(source: Sequence, donor: Sequence) -> None:
@@ -101,14 +102,16 @@ def test_events_leave_frames_to_recover_in(source: Sequence, donor: Sequence) ->
         assert edits[-1].stop + 30 <= len(source)
         assert all(after.start - edit.stop >= 40 for edit, after in pairwise(edits))
         for edit in edits:
-            low, high = (30, 45) if isinstance(edit, Shift) else (15, 25)
+            low, high = (30, 45) if isinstance(edit, Shift | Double) else (15, 25)
             assert low <= edit.stop - edit.start <= high
 
 
 def test_the_truth_is_nan_exactly_in_absences(source: Sequence, made: Sequence) -> None:
     absent = np.zeros(len(made), bool)
     for edit in made.edits:
-        absent[edit.start : edit.stop] = not isinstance(edit, Shift)
+        absent[edit.start : edit.stop] = (
+            edit.hides if isinstance(edit, Double) else not isinstance(edit, Shift)
+        )
     assert absent.any()
     np.testing.assert_array_equal(np.isnan(made.truth), np.repeat(absent[:, None], 4, axis=1))
     assert np.isfinite(source.truth).all()  # the one that came in is left as it was
@@ -179,6 +182,28 @@ def test_a_target_that_leaves_no_room_beside_it_is_neither_covered_nor_moved(tmp
     assert kinds == {Blank}
 
 
+def test_a_double_stays_inside_the_image_and_comes_from_where_it_is_clear_of_the_target(
+    source: Sequence, donor: Sequence
+) -> None:
+    made = [stressed((source, donor), seed)[0] for seed in range(20)]
+    doubles = [double for each in made for double in of_kind(each, Double)]
+    assert {double.is_in_front for double in doubles} == {True, False}
+    for double in doubles:
+        low, high = double.places[:, :2], double.places[:, :2] + double.places[:, 2:]
+        assert (low >= 0).all()
+        assert (high <= (WIDTH, HEIGHT)).all()
+        away = np.abs(double.places - source.truth[double.start : double.stop])[:, :2] / TARGET[2:]
+        assert away[[0, -1]].max(axis=1).min() > 1  # in target sizes
+        assert bool(double.hides.any()) == double.is_in_front
+
+
+def test_a_double_is_cut_from_the_target_of_thirty_frames_ago(source: Sequence, made: Sequence) -> None:
+    (double, *_) = of_kind(made, Double)
+    past = slice(double.start - 30, double.stop - 30)
+    assert double.files == source.files[past]
+    np.testing.assert_array_equal(double.cuts, source.truth[past])
+
+
 def test_a_blank_frame_is_grey_and_no_two_are_equal(made: Sequence) -> None:
     (blank, *_) = of_kind(made, Blank)
     first, second = (pixels(made, index) for index in (blank.start, blank.start + 1))
@@ -222,14 +247,17 @@ def test_what_is_shown_after_a_jump_is_what_was_shown_before_it(source: Sequence
 
 
 def test_every_absence_and_jump_has_its_return(made: Sequence) -> None:
-    expected = {edit.stop for edit in made.edits} | {shift.start for shift in of_kind(made, Shift)}
+    others = [edit for edit in made.edits if not isinstance(edit, Double)]
+    expected = {edit.stop for edit in others} | {shift.start for shift in of_kind(made, Shift)}
+    for double in of_kind(made, Double):
+        expected |= {double.start + int(last) + 1 for last in np.flatnonzero(double.hides)[-1:]}
     assert set(made.returns) == expected
 
 
 def test_a_target_partly_outside_the_image_does_not_jump(source: Sequence, donor: Sequence) -> None:
     outside = replace(source, truth=source.truth - (60, 0, 0, 0))  # x from -10 to -1, centre from 0 to 9
     first = stressed((outside, donor), seed=0)[0]
-    assert {type(edit) for edit in first.edits} == {Occluder, Blank, AnotherClip}
+    assert {type(edit) for edit in first.edits} == {Occluder, Blank, AnotherClip}  # nor has it a double
 
 
 def test_a_seed_repeats_and_another_differs(source: Sequence, donor: Sequence) -> None:

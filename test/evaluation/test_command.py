@@ -22,8 +22,8 @@ from recip_tracker_core.evaluation.sequences import Sequence
 pytestmark = pytest.mark.slow
 
 OURS = (
-    "recip:first_fit.iterations=10:first_fit.positives=100:first_fit.negatives=300:features.region_px=160:"
-    "features.target_px=48:classifier.hidden=32"
+    "recip:first_fit.iterations=10:first_fit.positives=100:first_fit.negatives=300:map.region_px=160:"
+    "map.target_px=48:locator.grid=3:refiner.grid=3:classifier.hidden=32"
 )
 PROMISED = {
     *("auc", "dp20", "os50", "fps", "auc_std", "auroc", "ece", "absent_called_tracked", "refound"),

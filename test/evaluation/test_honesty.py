@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from recip_tracker_core.evaluation.honesty import honesty, return_delays
+from recip_tracker_core.evaluation.doubles import Double
+from recip_tracker_core.evaluation.honesty import Encounter, encounters, honesty, return_delays
 from recip_tracker_core.evaluation.records import Record, Run
 from recip_tracker_core.evaluation.sequences import Sequence
 
@@ -141,6 +142,62 @@ def test_returns_that_are_not_found_count_but_have_no_delay() -> None:
     found = honesty([run([GONE, 0.0, GONE, 0.0, 0.0, 1.0, GONE, 1.0, GONE, 0.0])])
     assert (found.refound, found.returns) == (2 / 4, 4)
     assert found.refound_frames == 1  # median of 2 and 0
+
+
+LENGTH, PARTED = 30, 25  # frames of a double, and the last in which it is whole
+
+
+def crossed(
+    x: float, is_tracked: bool = True, starts: Many[int] = (1,), frames: int = 200, seed: int = 0
+) -> Run:
+    """Doubles that pass a target that stays, and a box at ``x`` in each frame in which they have parted."""
+    target = (50.0, 0.0, 10.0, 10.0)
+    doubles = [
+        Double(
+            start, (target,) * LENGTH, (Path("none.jpg"),) * LENGTH, (target,) * LENGTH, (2, 0), (0, 0), True
+        )
+        for start in starts
+    ]
+    boxes = np.tile(target, (frames, 1))
+    boxes[[start + PARTED for start in starts if start + PARTED < frames], 0] = x
+    clip = Sequence("clip", (Path("none.jpg"),) * frames, np.tile(target, (frames, 1)), edits=tuple(doubles))
+    unknown = np.full(frames, np.nan)
+    return Run(clip, seed, Record(boxes, unknown, np.full(frames, is_tracked), unknown, np.nan))
+
+
+# The double goes from 20 px to the right to 20 px to the left in 29 steps. After 25 of them it is at 50 + 20
+# - 25 x 40 / 29 = 35.5, clear of the target: a box at 43 shares 3 px with the target and 2.5 with the double.
+@pytest.mark.parametrize(
+    ("x", "is_tracked", "told_apart", "switched"),
+    [
+        pytest.param(50, True, True, False, id="on-the-target"),
+        pytest.param(50, False, False, False, id="on-the-target-but-said-to-be-lost"),
+        pytest.param(35, True, False, True, id="on-the-double"),
+        pytest.param(35, False, False, False, id="on-the-double-but-said-to-be-lost"),
+        pytest.param(42.5, True, False, True, id="more-on-the-double"),
+        pytest.param(43, True, False, False, id="more-on-the-target-but-not-by-half"),
+        pytest.param(90, True, False, False, id="on-neither"),
+    ],
+)
+def test_an_encounter_is_judged_when_the_two_have_parted(
+    x: float, is_tracked: bool, told_apart: bool, switched: bool
+) -> None:
+    assert encounters(crossed(x, is_tracked)) == (Encounter(told_apart, switched),)
+
+
+def test_a_double_that_is_there_when_the_sequence_ends_is_not_judged() -> None:
+    assert len(encounters(crossed(35, starts=(1, 100), frames=100 + PARTED))) == 1
+    assert len(encounters(crossed(35, starts=(1, 100), frames=101 + PARTED))) == 2
+
+
+def test_encounters_are_shares_of_the_look_alikes_and_means_over_seeds() -> None:
+    found = honesty([crossed(35, starts=(1, 100)), crossed(50, seed=1)])
+    assert (found.told_apart, found.switched, found.look_alikes) == (0.5, 0.5, 3)
+
+
+def test_without_look_alikes_nobody_knows_who_would_switch() -> None:
+    found = honesty([ten_frames()])
+    assert (found.told_apart, found.switched, found.look_alikes) == (None, None, 0)
 
 
 def test_claiming_a_bad_box_anew_is_a_false_recovery() -> None:

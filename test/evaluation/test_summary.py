@@ -144,6 +144,7 @@ def test_honesty_stands_beside_accuracy() -> None:
     assert found["reliability"]["count"] == [0, 0, 0, 0, 1, 0, 0, 0, 1, 2]
     assert found["reliability"]["good"][4:] == [0, None, None, None, 1, 0.5]
     assert (found["absent_called_tracked"], found["absent_frames"]) == (1, 1)
+    assert (found["told_apart"], found["switched"], found["look_alikes"]) == (None, None, 0)
 
 
 def test_real_time_counts_the_frames_that_were_looked_at() -> None:

@@ -18,9 +18,16 @@ def score(**known: Any) -> dict[str, Any]:
     """A tracker of which nothing else is known."""
     unknown = (
         "auc", "dp20", "os50", "norm_precision", "fps", "auc_std", "auroc", "ece", "absent_called_tracked",
-        "refound", "f_score", "realtime",
+        "refound", "told_apart", "switched", "f_score", "realtime",
     )  # fmt: skip
-    empty = {"returns": 0, "false_recoveries": 0, "seeds": 1, "attributes": {}, "sequences": {}}
+    empty = {
+        "returns": 0,
+        "false_recoveries": 0,
+        "look_alikes": 0,
+        "seeds": 1,
+        "attributes": {},
+        "sequences": {},
+    }
     return dict.fromkeys(unknown) | empty | known
 
 
@@ -64,6 +71,18 @@ def test_real_time_has_a_column_only_where_it_was_asked_for() -> None:
     assert dict(table.groups) == {"accuracy": 4, "real time": 1, "speed": 1, "honesty": 6}
     assert table.starts == (0, 4, 5, 6)
     assert [line.cells[4].text for line in table.lines] == ["0.250", UNKNOWN]
+
+
+def test_look_alikes_have_columns_only_where_they_crossed_and_fewer_switches_are_better() -> None:
+    titles = overview({"trackers": {"a": score()}}).titles
+    assert not {"told apart", "switched"} & set(titles)
+    crossed = {
+        "a": score(told_apart=0.75, switched=0.25, look_alikes=8),
+        "b": score(told_apart=0.5, switched=0.5, look_alikes=8),
+    }
+    table = overview({"trackers": crossed})
+    assert column(table, "told apart") == {"a": ("6 of 8", True), "b": ("4 of 8", False)}
+    assert column(table, "switched") == {"a": ("2 of 8", True), "b": ("4 of 8", False)}
 
 
 def test_sequences_are_rows_with_the_mean_below_and_a_ground_by_auc() -> None:
