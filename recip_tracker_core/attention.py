@@ -120,6 +120,15 @@ class AttentionPicture:
     pixels: NDArray[np.uint8]
     attention: NDArray[np.float32]
 
+    @staticmethod
+    def of(cut: NDArray[np.uint8], score: Tensor, pixels: Tensor) -> AttentionPicture:
+        """Of a (1,) score computed from (1, 3, S, S) pixels, which are those of the cut."""
+        attention = attention_map(score, pixels, is_learned=False)[0].cpu().numpy()
+        # Pixel gradients of a strided network are grainy: shown at the grain of its first cells.
+        attention = cv2.GaussianBlur(attention, (0, 0), len(cut) / 48)
+        relative = attention / max(float(attention.max()), EPSILON)
+        return AttentionPicture(cut, np.asarray(relative, np.float32))
+
 
 class AttentionPainter:
     """Attention of the target's score back to the pixels of the target's own crop (Eq. 1-2).
@@ -149,8 +158,4 @@ class AttentionPainter:
             pixels = to_pixels(cut, self._device).requires_grad_(True)
             fused = fused_map(self._backbone, self._backbone.normalized(pixels), self._stages)[0]
             scores = head(pooled(fused, in_crop, self._backbone.stages[self._stages[0]], self._grid))
-            attention = attention_map(scores[:, TARGET], pixels, is_learned=False)[0].cpu().numpy()
-        # Pixel gradients of a strided network are grainy: shown at the grain of its first cells.
-        attention = cv2.GaussianBlur(attention, (0, 0), self._size_px / 48)
-        relative = attention / max(float(attention.max()), EPSILON)
-        return AttentionPicture(cut, np.asarray(relative, np.float32))
+            return AttentionPicture.of(cut, scores[:, TARGET], pixels)

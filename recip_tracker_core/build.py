@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import cv2
 import torch
 
+from . import gaussian_tracker, locating_tracker
 from .attention import AttentionPainter, check_level
 from .backbones import Backbone, load_backbone
+from .backbones.engines import with_engine
 from .classifier import FcClassifier, Head
-from .confidence import Judge
+from .confidence import Judge, MarginJudge
 from .config import TrackerConfig
+from .encoding import MapSource
 from .errors import ConfigError
 from .features import FeatureSource, MapFeatures
+from .gaussian_tracker import GaussianTracker, Schedule
 from .learning import LearningRequest, Recipe, learn
+from .locating_tracker import LocatingTracker
+from .locator import Locator
 from .memory import SampleMemory
+from .observing import Observer
+from .painting import MapPainter
 from .proposals import GaussianProposer
-from .tracker import Parts, Schedule, Tracker
+from .redetection import Searcher
+from .refinement import BoxRefiner
+from .rivals import RivalWatch
+from .teaching import ClassifierTeacher, Teacher
+from .tracker import Tracker
 from .updater import BackgroundUpdater, InlineUpdater, Updater
+
+# Of the map: what of each stage is kept, and of the colour. More was no better.
+MAP_STAGES, MAP_CHANNELS, COLOR_CHANNELS = ("s4", "s8", "s16"), (16, 16, 24), 6
+
+Request = TypeVar("Request")
+Model = TypeVar("Model")
 
 
 def build_tracker(config: TrackerConfig) -> Tracker:
@@ -35,11 +55,84 @@ def build_tracker(config: TrackerConfig) -> Tracker:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
     backbone = load_backbone(config.backbone.name, config.backbone.weights)
-    check_features(config, backbone)
     if isinstance(backbone, torch.nn.Module):
         backbone.to(device)
-    updater = build_updater(config)
-    parts = Parts(
+    build = build_locating if config.proposals == "locator" else build_gaussian
+    return build(config, backbone, device)
+
+
+def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.device) -> LocatingTracker:
+    """A tracker that finds the target by a filter on a shared map.
+
+    Raises:
+        ConfigError: sizes that do not fit the backbone.
+    """
+    check_region(config.map.region_px, config.map.target_px, backbone, "map")
+    check_level(config.attention.level, "map", tuple(backbone.stages))
+    source = build_source(config, with_engine(backbone, config.backbone.engine, MAP_STAGES, device), device)
+    grid, step = config.locator.grid, backbone.granularity_px
+    locator = Locator(config.locator, source.stage, config.map.region_px, config.seed)
+    refiner = BoxRefiner(config.refiner, source.stage, config.seed)
+    teacher = Teacher(source, locator, refiner, build_classifier(config), config)
+    watch = RivalWatch(config.rivals)
+    observer = Observer(locator, config.map, config.locator.window, grid, config.classifier, watch)
+    judge = build_judge(config)
+    parts = locating_tracker.Parts(
+        observer=observer,
+        refiner=refiner,
+        judge=judge,
+        watch=watch,
+        searcher=Searcher(observer, judge, config.recovery),
+        updater=build_updater(config, teacher),
+        painter=MapPainter(
+            build_source(config, backbone, device),  # gradients flow through torch alone
+            config.map.target_px,
+            config.map.region_px,
+            step * round(2.4 * config.map.target_px / step),  # the target with some of what is around it
+            grid,
+            device,
+        ),
+        settings=config,
+    )
+    return LocatingTracker(parts)
+
+
+def build_source(config: TrackerConfig, backbone: Backbone, device: torch.device) -> MapSource:
+    """The source of maps on the grid of the middle stage."""
+    channels = (*MAP_CHANNELS, COLOR_CHANNELS)
+    gain = config.map.color_likelihood
+    return MapSource(backbone, MAP_STAGES, MAP_STAGES[1], channels, gain, device)
+
+
+def build_classifier(config: TrackerConfig) -> ClassifierTeacher | None:
+    """The teacher of the classifier beside a locator, or None when that is switched off."""
+    if not config.classifier.enabled:
+        return None
+    grid, classifier = config.locator.grid, config.classifier
+    # Its first use imports modules for seconds: now, and not while a target waits.
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+
+    def head(channels: int) -> Head:
+        return Head(channels, grid, classifier.hidden, classifier.dropout, config.seed)
+
+    return ClassifierTeacher(
+        head, grid, build_recipe(config), config.first_fit, config.update, config.memory, config.seed
+    )
+
+
+def build_gaussian(config: TrackerConfig, backbone: Backbone, device: torch.device) -> GaussianTracker:
+    """A tracker that draws its candidates around the last box, as the paper does.
+
+    Raises:
+        ConfigError: a choice that does not exist, or two that cannot work together.
+    """
+    check_features(config, backbone)
+    recipe = build_recipe(config)
+
+    def teach(request: LearningRequest, latest: Head | None, should_stop: Callable[[], bool]) -> Head | None:
+        return learn(request, latest, recipe, should_stop)
+
+    parts = gaussian_tracker.Parts(
         features=build_features(config, backbone, device),
         proposer=GaussianProposer(
             config.search.candidates,
@@ -48,17 +141,26 @@ def build_tracker(config: TrackerConfig) -> Tracker:
             config.search.scale_step,
         ),
         classifier=FcClassifier(config.search.best, config.classifier.witness_share),
-        judge=build_judge(config),
+        judge=build_margin_judge(config),
         memory=SampleMemory(config.memory.long_frames, config.memory.short_frames),
-        updater=updater,
+        updater=build_updater(config, teach),
         painter=AttentionPainter(
             backbone, config.features.stages, config.features.target_px, config.features.grid, device
         ),
         schedule=build_schedule(config),
     )
-    return Tracker(
+    return GaussianTracker(
         parts, hidden=config.classifier.hidden, dropout=config.classifier.dropout, seed=config.seed
     )
+
+
+def retune(tracker: Tracker, config: TrackerConfig) -> None:
+    """Give a tracker the new values of what may change while tracking."""
+    if isinstance(tracker, LocatingTracker):
+        judge = build_judge(config)
+        tracker.retune(judge, Searcher(tracker.observer, judge, config.recovery), config)
+    elif isinstance(tracker, GaussianTracker):
+        tracker.retune(judge=build_margin_judge(config), interval=config.update.interval)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -93,16 +195,25 @@ def check_features(config: TrackerConfig, backbone: Backbone) -> None:
         )
     if list(features.stages) != sorted(features.stages, key=lambda name: backbone.stages[name].stride):
         raise ConfigError(f"'features.stages' expects the finest first, got {list(features.stages)}")
-    if features.region_px % backbone.granularity_px:
-        raise ConfigError(
-            f"'features.region_px' expects a multiple of {backbone.granularity_px}, got {features.region_px}"
-        )
-    if features.region_px < 2 * features.target_px:
-        raise ConfigError(
-            f"'features.region_px' expects at least twice 'features.target_px' ({features.target_px:g}), "
-            f"got {features.region_px}"
-        )
+    check_region(features.region_px, features.target_px, backbone, "features")
     check_level(config.attention.level, features.mode, tuple(known))
+
+
+def check_region(region_px: int, target_px: float, backbone: Backbone, section: str) -> None:
+    """Whether the backbone can see a region of that side, and the region shows enough around the target.
+
+    Raises:
+        ConfigError: when it doesn't.
+    """
+    if region_px % backbone.granularity_px:
+        raise ConfigError(
+            f"'{section}.region_px' expects a multiple of {backbone.granularity_px}, got {region_px}"
+        )
+    if region_px < 2 * target_px:
+        raise ConfigError(
+            f"'{section}.region_px' expects at least twice '{section}.target_px' ({target_px:g}), "
+            f"got {region_px}"
+        )
 
 
 def build_features(config: TrackerConfig, backbone: Backbone, device: torch.device) -> FeatureSource:
@@ -120,14 +231,19 @@ def build_features(config: TrackerConfig, backbone: Backbone, device: torch.devi
 
 
 def build_judge(config: TrackerConfig) -> Judge:
-    """The judge that the confidence parameters describe; they may change while tracking."""
-    return Judge(config.confidence.tracked, config.confidence.lost_after)
+    """The judge of a locator's peaks; its parameters may change while tracking."""
+    return Judge(config.gate, config.confidence, config.recovery, config.rivals, config.classifier.recognised)
 
 
-def build_updater(config: TrackerConfig) -> Updater[LearningRequest, Head]:
-    """The updater that ``update.updater`` names."""
+def build_margin_judge(config: TrackerConfig) -> MarginJudge:
+    """The judge of the paper's classifier alone; its parameters may change while tracking."""
+    return MarginJudge(config.search.tracked, config.search.lost_after)
+
+
+def build_recipe(config: TrackerConfig) -> Recipe:
+    """How the classifier learns."""
     optimizer = config.optimizer
-    recipe = Recipe(
+    return Recipe(
         attention_weight=config.attention.weight,
         momentum=optimizer.momentum,
         weight_decay=optimizer.weight_decay,
@@ -136,8 +252,14 @@ def build_updater(config: TrackerConfig) -> Updater[LearningRequest, Head]:
         negatives=optimizer.negatives,
         mined_from=optimizer.mined_from,
     )
+
+
+def build_updater(
+    config: TrackerConfig, learn: Callable[[Request, Model | None, Callable[[], bool]], Model | None]
+) -> Updater[Request, Model]:
+    """The updater that ``update.updater`` names."""
     kind = BackgroundUpdater if config.update.updater == "background" else InlineUpdater
-    return kind(lambda request, latest, should_stop: learn(request, latest, recipe, should_stop))
+    return kind(learn)
 
 
 def build_schedule(config: TrackerConfig) -> Schedule:

@@ -113,7 +113,9 @@ def evaluate(
     sequences: Annotated[str, typer.Option(help="Comma separated names; all by default.")] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of a tracker that draws by chance.")] = 1,
     limit: Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")] = None,
-    stress: Annotated[bool, typer.Option("--stress", help="With made absences and jumps.")] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="With made absences, jumps and look-alikes.")
+    ] = False,
     stress_seed: Annotated[int, typer.Option(min=0, help="Which ones: of their places and kinds.")] = 0,
     realtime: Annotated[
         float | None, typer.Option(min=0.1, help="Also as a stream of so many frames a second, not waiting.")

@@ -1,24 +1,39 @@
-"""From scores to an answer: confidence in [0, 1], and tracked, uncertain or lost."""
+"""From signals to an answer: confidence in [0, 1], and tracked, uncertain or lost.
+
+Three decisions, each from the signal that serves it. *Does the box move?* From how the finder's peak
+stands against the target's own history: blur and deformation pass, absence does not. *Is this frame
+learned?* Only what the witness recognises. *What is said?* From the witness alone, who has not followed
+any drift.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from . import config
 from .types import TrackStatus
+
+# The logistic of the witness's likeness and of what is more like the first frame elsewhere was fitted on 29
+# clips: one half at a likeness of 0.25 where nothing is.
+LIKENESS_SLOPE, STRANGENESS_SLOPE, OFFSET = 18.0, 3.0, -4.5
+USUAL_FRAMES = 50  # tracked frames whose median likeness is the target's usual one
+SETTLED_FRAMES = 2  # good ones in a row after which a place is safe to return to
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge says of one frame."""
+    """What a judge says of one frame."""
 
     confidence: float
     status: TrackStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """The classifier's margin as a probability, and its verdict.
+class MarginJudge:
+    """The classifier's margin as a probability, and its verdict: the paper's way.
 
     Cross entropy makes ``sigmoid(margin)`` the probability that a sample is the target. The released
     code calls a margin above 0 a success, which is one half; the default is lower, chosen together
@@ -39,9 +54,243 @@ class Judge:
             score: mean margin of the best candidates.
             misses: frames in a row, before this one, that were not tracked.
         """
-        confidence = 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))
+        confidence = logistic(score)
         if confidence >= self.tracked_from:
             return Verdict(confidence, TrackStatus.TRACKED)
         return Verdict(
             confidence, TrackStatus.LOST if misses + 1 >= self.lost_after else TrackStatus.UNCERTAIN
         )
+
+
+def logistic(score: float) -> float:
+    """1 / (1 + exp(-score)), for any finite score."""
+    return 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What a place on the map says of itself.
+
+    Attributes:
+        peak: the finder's response there.
+        sharpness: that over its sidelobes.
+        strength: both against the target's own history, about 1 when all is well.
+        likeness: the witness's response there, 1 in the first frame.
+        rivalry: the witness's best response elsewhere over the one there, 0 to 3.
+        strangeness: the same where no known rival is: what neither the target nor a rival explains.
+        margin: the classifier's score there, NaN where there is none.
+        ceiling: most that the confidence may be, whatever the rest says.
+    """
+
+    peak: float
+    sharpness: float
+    strength: float
+    likeness: float
+    rivalry: float
+    strangeness: float
+    margin: float = math.nan
+    ceiling: float = 1.0
+
+    @property
+    def confidence(self) -> float:
+        """That this place is the target, by this frame alone."""
+        score = (
+            LIKENESS_SLOPE * self.likeness - STRANGENESS_SLOPE * math.log(max(self.strangeness, 1.0)) + OFFSET
+        )
+        return min(logistic(score), self.ceiling)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How the finder's peak usually is; what *strength* is measured against.
+
+    Attributes:
+        peak, sharpness: running means over frames that were learned.
+        count: of those.
+    """
+
+    peak: float
+    sharpness: float
+    count: int = 1
+
+    def strength(self, peak: float, sharpness: float) -> float:
+        """1 for the usual peak, less for a lower or a blunter one."""
+        return math.sqrt(max(sharpness, 0.0) / self.sharpness * max(peak, 0.0) / self.peak)
+
+    def with_frame(self, seen: Signals, rate: float) -> History:
+        """The same with one more learned frame: a mean at first, in which the first frame counts twice."""
+        share = max(rate, 1 / (self.count + 2))
+        return History(
+            self.peak + share * (seen.peak - self.peak),
+            self.sharpness + share * (seen.sharpness - self.sharpness),
+            self.count + 1,
+        )
+
+    def faded(self, keep: float) -> History:
+        """The same after a frame in which the box stayed: what is asked for falls slowly."""
+        return replace(self, peak=self.peak * keep, sharpness=self.sharpness * keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What has been concluded so far; replaced whole after every frame.
+
+    Attributes:
+        status: of the last frame.
+        confidence: running mean of the frames' own.
+        good: frames in a row of which the witness was sure.
+        bad: frames in a row that spoke for the target being lost.
+        probation: frames since the target was found again, while that is not confirmed; else 0.
+        is_doubted: a rival has been where the target is, and who it is now is not confirmed.
+        usual: likeness of the last tracked frames.
+        reason: for the status, in words; empty while tracked.
+    """
+
+    status: TrackStatus = TrackStatus.TRACKED
+    confidence: float = 1.0
+    good: int = 3
+    bad: int = 0
+    probation: int = 0
+    is_doubted: bool = False
+    usual: tuple[float, ...] = (1.0,)
+    reason: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the present place is one to return to."""
+        return self.status is TrackStatus.TRACKED and self.good >= SETTLED_FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Draws conclusions from frame to frame.
+
+    Args:
+        gate: when the box moves and what is learned.
+        confidence: what is called tracked and lost.
+        recovery: what it takes to come back.
+        rivals: what a look-alike in the target's place is worth.
+        recognised: score of the classifier, where there is one, that the identity test asks for.
+    """
+
+    gate: config.Gate
+    settings: config.Confidence
+    recovery: config.Recovery
+    rivals: config.Rivals
+    recognised: float
+
+    def moves(self, seen: Signals) -> bool:
+        """Whether the box follows the peak."""
+        return not self.gate.enabled or seen.strength > self.gate.moves_from
+
+    def trust(self, standing: Standing, seen: Signals) -> float:
+        """How far a frame in which the box moved is learned, 0 to 1."""
+        if standing.probation or standing.status is TrackStatus.LOST:
+            return 0.0
+        if not self.gate.enabled:
+            return 1.0
+        # A tenth at the least: blur is not absence.
+        strength = _ramp(seen.strength, self.gate.moves_from, self.gate.full_strength)
+        return self.belief(standing, seen) * max(strength, 0.1)
+
+    def belief(self, standing: Standing, seen: Signals) -> float:
+        """How far the witness recognises the target, in this frame and of late, 0 to 1."""
+        if not self.gate.enabled:
+            return 1.0
+        surest = min(seen.confidence, standing.confidence)
+        return _ramp(surest, self.gate.learns_from, self.gate.learns_fully_from)
+
+    def resembles(self, standing: Standing, seen: Signals) -> bool:
+        """The identity test: as like the first frame as usual, nothing else nearly so, and recognised."""
+        recovery = self.recovery
+        least = max(recovery.likeness, recovery.usual_share * float(np.median(standing.usual)))
+        is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
+        return is_recognised and seen.likeness > least and seen.rivalry < recovery.rivalry
+
+    def doubting(self, standing: Standing, seen: Signals, *, is_merged: bool) -> tuple[Standing, Signals]:
+        """Both with the doubt that a rival in the target's place brings, until the identity test passes."""
+        if self.rivals.doubted >= 1:
+            return standing, seen
+        standing = replace(standing, is_doubted=standing.is_doubted or is_merged)
+        if is_merged or (standing.is_doubted and not self.resembles(standing, seen)):
+            seen = replace(seen, ceiling=self.rivals.doubted)
+        return standing, seen
+
+    def followed(self, standing: Standing, seen: Signals, *, has_moved: bool) -> Standing:
+        """The conclusion from a frame in which the target was followed."""
+        settings = self.settings
+        confidence = self._smoothed(standing, seen.confidence)
+        is_sure = seen.confidence >= settings.tracked
+        is_to_prove = standing.probation > 0 or standing.is_doubted
+        passes = is_sure and (not is_to_prove or self.resembles(standing, seen))
+        good = standing.good + 1 if passes else 0
+        doubt = self._doubt(confidence, seen, has_moved=has_moved)
+        bad = standing.bad + 1 if doubt else 0
+        probation = standing.probation + 1 if standing.probation else 0
+        after = replace(standing, confidence=confidence, good=good, bad=bad, probation=probation)
+        if self.recovery.enabled and probation > self.recovery.probation:
+            return replace(
+                after, status=TrackStatus.LOST, probation=0, reason="not confirmed after its return"
+            )
+        if self.recovery.enabled and bad >= settings.lost_after:
+            return replace(after, status=TrackStatus.LOST, probation=0, reason=doubt)
+        still = (
+            standing.status is TrackStatus.TRACKED and min(seen.confidence, confidence) >= settings.tracked
+        )
+        if good < settings.tracked_after and not still:
+            reason = doubt or ("on probation" if probation else "little like the first frame")
+            return replace(after, status=TrackStatus.UNCERTAIN, reason=reason)
+        tracked = replace(after, status=TrackStatus.TRACKED, probation=0, is_doubted=False, reason="")
+        if tracked.is_settled:
+            tracked = replace(tracked, usual=(*standing.usual, seen.likeness)[-USUAL_FRAMES:])
+        return tracked
+
+    def sought(self, standing: Standing, seen: Signals, *, is_candidate: bool) -> Standing:
+        """The conclusion from a frame in which a lost target was looked for and is not yet back."""
+        most = seen.confidence if is_candidate else min(seen.confidence, self.settings.lost)
+        return replace(standing, confidence=self._smoothed(standing, most))
+
+    def returned(self, standing: Standing) -> Standing:
+        """The conclusion from the frame in which the target came back: on probation."""
+        return replace(
+            standing,
+            status=TrackStatus.UNCERTAIN,
+            confidence=max(standing.confidence, self.settings.lost + 0.05),
+            good=0,
+            bad=0,
+            probation=1,
+            is_doubted=False,
+            reason="found again, on probation",
+        )
+
+    def _smoothed(self, standing: Standing, confidence: float) -> float:
+        return standing.confidence + self.settings.smoothing * (confidence - standing.confidence)
+
+    def _doubt(self, confidence: float, seen: Signals, *, has_moved: bool) -> str:
+        """Why the target may be lost, or nothing.
+
+        Weak everywhere is deformation; strong elsewhere is drift; and a box that cannot move has nothing
+        to follow.
+        """
+        settings = self.settings
+        if confidence < settings.hopeless:
+            return "nothing like the first frame in view"
+        if confidence >= settings.lost:
+            return ""
+        if not has_moved:
+            return "no peak to follow"
+        is_elsewhere = (
+            seen.rivalry > settings.rivalry and seen.rivalry * seen.likeness > settings.rival_likeness
+        )
+        return "more like the first frame elsewhere" if is_elsewhere else ""
+
+
+def _reason(standing: Standing) -> str:
+    if standing.probation:
+        return "on probation"
+    return "a look-alike was in its place" if standing.is_doubted else "little like the first frame"
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    """0 up to ``low``, 1 from ``high``, linear between."""
+    return float(np.clip((value - low) / (high - low), 0, 1))

@@ -30,11 +30,17 @@ class Backbone:
 
     name: str = option("efficientnet_lite0", "Frozen network that gives the features.")
     weights: str = option("", "Weights file; empty takes the file that the backbone's package ships.")
+    engine: str = option(
+        "auto",
+        "What computes it: 'auto' takes onnxruntime on the CPU where it and onnx are installed (half of "
+        "torch's time, the same features), else torch.",
+        choices=("auto", "torch", "onnxruntime"),
+    )
 
 
 @dataclass(frozen=True)
 class Features:
-    """From image and boxes to what the classifier reads."""
+    """From image and boxes to what the classifier reads ('proposals' = 'gaussian')."""
 
     mode: str = option(
         "map",
@@ -72,13 +78,28 @@ class Attention:
 class Classifier:
     """Three fully connected layers that tell the target from its background."""
 
-    hidden: int = option(256, "Units in each of the two hidden layers.", low=8, high=4096)
+    enabled: bool = option(
+        True, "Whether a locator has a classifier beside it; the paper's tracker is nothing without."
+    )
+    hidden: int = option(128, "Units in each of the two hidden layers.", low=8, high=4096)
     dropout: float = option(0.5, "Share of hidden units dropped in learning.", low=0.0, high=0.95)
     witness_share: float = option(
         0.5,
         "Share of the score that the witness gives: the head as the first frame left it, never updated.",
         low=0.0,
         high=1.0,
+    )
+    rescored: float = option(
+        0.0,
+        "The classifier chooses among the locator's peaks lower than the best by this share at most.",
+        low=0.0,
+        high=1.0,
+    )
+    recognised: float = option(
+        0.0,
+        "Score that a lost target's candidate, and one that is doubted, must have.",
+        low=-100.0,
+        high=100.0,
     )
 
 
@@ -103,9 +124,9 @@ class Optimizer:
 class FirstFit:
     """Learning from the first frame."""
 
-    positives: int = option(500, "Positive samples (overlap 0.7 to 1).", low=1, high=100000)
+    positives: int = option(300, "Positive samples (overlap 0.7 to 1).", low=1, high=100000)
     negatives: int = option(
-        5000,
+        2000,
         "Negative samples (overlap below 0.5), half of them all over the image, as far as nine views reach.",
         low=1,
         high=100000,
@@ -124,14 +145,16 @@ class Update:
         "'inline' before the frame returns (deterministic).",
         choices=("background", "inline"),
     )
-    interval: int = option(10, "Frames between long-term updates.", low=1, high=100000, live=True)
+    interval: int = option(
+        20, "Frames between long-term updates of the classifier.", low=1, high=100000, live=True
+    )
     positives: int = option(
         50, "Positive samples (overlap 0.7 to 1) remembered of a tracked frame.", low=1, high=10000
     )
     negatives: int = option(
         200, "Negative samples (overlap below 0.3) remembered of a tracked frame.", low=1, high=10000
     )
-    iterations: int = option(15, "Steps of gradient descent.", low=1, high=10000)
+    iterations: int = option(10, "Steps of gradient descent.", low=1, high=10000)
     learning_rate: float = option(3e-3, "Learning rate.", low=1e-8, high=1.0)
 
 
@@ -147,7 +170,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Search:
-    """Where candidates are drawn in the next frame."""
+    """Where candidates are drawn in the next frame, and what their scores mean ('proposals' = 'gaussian')."""
 
     candidates: int = option(256, "Candidate boxes a frame.", low=8, high=16384)
     translation: float = option(
@@ -169,11 +192,17 @@ class Search:
     size_gain: float = option(
         0.5, "Share of a measured change of size that is followed in one frame.", low=0.0, high=1.0
     )
+    tracked: float = option(
+        0.3, "Confidence from which a frame is tracked, and learned from.", low=0.0, high=1.0, live=True
+    )
+    lost_after: int = option(
+        10, "Frames in a row below it after which the target is lost.", low=1, high=100000, live=True
+    )
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Ridge regression from features to the correction of a box."""
+    """Ridge regression from features to the correction of a box ('proposals' = 'gaussian')."""
 
     samples: int = option(
         1000,
@@ -192,14 +221,195 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Confidence:
-    """From scores to an answer."""
+class Map:
+    """The map that locator, refiner and classifier share ('proposals' = 'locator')."""
 
-    tracked: float = option(
-        0.3, "Confidence from which a frame is tracked, and learned from.", low=0.0, high=1.0, live=True
+    region_px: int = option(288, "Side of the crop that a frame is seen in, pixels.", low=96, high=1024)
+    target_px: float = option(
+        80.0, "Side of the target (root of its area) in that crop, pixels.", low=16.0, high=512.0
+    )
+    color_likelihood: float = option(
+        4.0,
+        "Gain of the channel that says how much a pixel's colour is the target's; 0 leaves it out.",
+        low=0.0,
+        high=100.0,
+    )
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """What filter and regression remember: running moments, the first frame's apart."""
+
+    first_share: float = option(
+        0.5, "Share that the first frame keeps, however long the target is followed.", low=0.0, high=1.0
+    )
+    ramp: int = option(20, "Learned frames after which the rest has the other share.", low=1, high=100000)
+    forgetting: float = option(0.02, "Share of what is remembered that a frame replaces.", low=1e-4, high=0.5)
+    interval: int = option(2, "Frames between two that are learned from.", low=1, high=1000, live=True)
+    eager_frames: int = option(5, "First frames, all of which are learned from.", low=0, high=1000)
+    solve_interval: int = option(2, "Learned frames between two solutions.", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class Locator:
+    """The ridge filter that says where the target is."""
+
+    grid: int = option(4, "Points a side at which it reads the map over a box.", low=2, high=9)
+    label_deviation: float = option(
+        0.12, "Width of the Gaussian that it learns to answer with, in boxes.", low=0.01, high=1.0
+    )
+    ridge: float = option(0.1, "Ridge penalty, in mean squares of a feature.", low=1e-6, high=1e3)
+    positive_share: float = option(
+        0.3, "Share of the weight that samples of the target have together.", low=0.01, high=0.99
+    )
+    hard_weight: float = option(
+        4.0, "Extra weight of a background that it takes for the target.", low=0.0, high=100.0
+    )
+    window: float = option(
+        0.6, "What a displacement by half a crop costs a peak, as a share of its height.", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """The ridge regression from the map to the correction of a box."""
+
+    grid: int = option(4, "Points a side at which it reads the map over a box.", low=2, high=9)
+    extent: float = option(1.25, "Side over which they are spread, in boxes.", low=0.5, high=3.0)
+    ridge: float = option(0.3, "Ridge penalty, in mean squares of a feature.", low=1e-6, high=1e3)
+    jitter_center: float = option(
+        0.12, "Farthest displacement of a jittered box, in boxes.", low=0.01, high=0.5
+    )
+    jitter_size: float = option(0.15, "Farthest change of its size, natural logarithm.", low=0.01, high=0.7)
+    jitter_aspect: float = option(0.06, "Farthest change of its aspect, the same.", low=0.01, high=0.7)
+    first_samples: int = option(200, "Jittered boxes of each view of the first frame.", low=8, high=10000)
+    samples: int = option(96, "Jittered boxes of each later frame that is learned from.", low=8, high=10000)
+    candidates: int = option(24, "Jittered boxes whose answers are averaged in a frame.", low=2, high=1024)
+    center_gain: float = option(0.5, "Share of the centre's correction that is followed.", low=0.0, high=1.0)
+    center_ramp: int = option(20, "Frames over which that share is reached.", low=1, high=10000)
+    size_gain: float = option(0.8, "Share of the size's correction that is followed.", low=0.0, high=1.0)
+    size_step: float = option(1.06, "Largest change of size in one frame.", low=1.0, high=2.0)
+    aspect_gain: float = option(0.4, "Share of the aspect's correction that is followed.", low=0.0, high=1.0)
+    aspect_pull: float = option(
+        0.05, "Share of the way back to the first frame's aspect, each frame.", low=0.0, high=1.0
+    )
+    doubt_pull: float = option(
+        0.1,
+        "Share of the way back to the last safe size, each frame that is not believed.",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Look-alikes of the target, which are followed, too, so that the box does not change over."""
+
+    enabled: bool = option(True, "Whether the response's other peaks are followed.")
+    peak: float = option(
+        0.35, "Height of a peak, against the target's usual one, from which it is one.", low=0.0, high=1.0
+    )
+    reach: float = option(
+        0.5, "Distance in boxes within which a peak is where somebody was going.", low=0.05, high=2.0
+    )
+    well: float = option(
+        0.5, "Strength of the target's own peak without which no sighting counts.", low=0.0, high=2.0
+    )
+    known_after: int = option(3, "Sightings after which a rival is known.", low=1, high=1000)
+    forgotten_after: int = option(5, "Frames unseen after which a known one is forgotten.", low=0, high=1000)
+    doubted: float = option(
+        0.5,
+        "Most confidence while a rival is where the target is, and then until the identity test passes; "
+        "1: no doubt.",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When the box moves, and which frames are learned."""
+
+    enabled: bool = option(True, "Whether frames are judged before they are believed.")
+    moves_from: float = option(
+        0.35,
+        "Strength of the peak, against its own history, from which the box follows it.",
+        low=0.0,
+        high=1.0,
+    )
+    full_strength: float = option(0.75, "Strength from which a frame is learned in full.", low=0.0, high=2.0)
+    learns_from: float = option(0.25, "Confidence from which a frame is learned at all.", low=0.0, high=1.0)
+    learns_fully_from: float = option(0.5, "Confidence from which it is learned in full.", low=0.0, high=1.0)
+    history_rate: float = option(0.02, "Rate of the history's running mean.", low=1e-4, high=1.0)
+    fading: float = option(
+        0.998, "What is kept of the history after a frame in which the box stayed.", low=0.5, high=1.0
+    )
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """From signals to an answer."""
+
+    tracked: float = option(0.6, "Confidence from which a frame is tracked.", low=0.0, high=1.0, live=True)
+    tracked_after: int = option(
+        3, "Such frames in a row after which a target that was not tracked is.", low=1, high=1000, live=True
+    )
+    lost: float = option(
+        0.25,
+        "Confidence below which the target may be lost: if the box cannot move, or something else is more "
+        "like it.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    hopeless: float = option(
+        0.05, "Confidence below which it may be lost whatever the box does.", low=0.0, high=1.0, live=True
     )
     lost_after: int = option(
-        10, "Frames in a row below it after which the target is lost.", low=1, high=100000, live=True
+        5, "Such frames in a row after which the target is lost.", low=1, high=100000, live=True
+    )
+    rivalry: float = option(
+        1.3, "How much more like the target something else must be for that.", low=1.0, high=3.0
+    )
+    rival_likeness: float = option(
+        0.25, "Likeness to the first frame that it must have itself.", low=0.0, high=1.0
+    )
+    smoothing: float = option(
+        0.5, "Share of the newest frame in the confidence.", low=0.01, high=1.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How a lost target is found again, and what it must show."""
+
+    enabled: bool = option(True, "Whether a target can be lost, and is then looked for in the whole image.")
+    likeness: float = option(0.3, "Likeness to the first frame that a candidate needs.", low=0.0, high=1.0)
+    usual_share: float = option(
+        0.6, "The same, as a share of the usual likeness while tracked.", low=0.0, high=1.0
+    )
+    rivalry: float = option(
+        0.8,
+        "How like the target anything else may be, as a share of the candidate's likeness.",
+        low=0.0,
+        high=3.0,
+    )
+    hits: int = option(2, "Frames in a row that must show the candidate.", low=1, high=1000)
+    probation: int = option(
+        10,
+        "Frames within which its return must be confirmed; nothing is learned meanwhile.",
+        low=1,
+        high=1000,
+    )
+    zoom: float = option(
+        0.5, "Scale of the coarse views that cover the image, against a frame's own.", low=0.05, high=1.0
+    )
+    most_tiles: int = option(24, "How many of those cover the image at most.", low=1, high=1000)
+    promise: float = option(
+        0.2,
+        "Response in a coarse view, against the first frame's, that is looked at finely.",
+        low=0.0,
+        high=1.0,
     )
 
 
@@ -217,7 +427,21 @@ class TrackerConfig:
         high=1024,
     )
     seed: int = option(0, "Seed of every random draw.", low=0, high=2**31 - 1)
+    proposals: str = option(
+        "locator",
+        "Where the target may be: 'locator' takes the peaks of a filter on a shared map; 'gaussian' draws "
+        "boxes around the last one and leaves all to the classifier, as the paper does.",
+        choices=("locator", "gaussian"),
+    )
     backbone: Backbone = field(default_factory=Backbone)
+    map: Map = field(default_factory=Map)
+    ridge: Ridge = field(default_factory=Ridge)
+    locator: Locator = field(default_factory=Locator)
+    refiner: Refiner = field(default_factory=Refiner)
+    rivals: Rivals = field(default_factory=Rivals)
+    gate: Gate = field(default_factory=Gate)
+    confidence: Confidence = field(default_factory=Confidence)
+    recovery: Recovery = field(default_factory=Recovery)
     features: Features = field(default_factory=Features)
     attention: Attention = field(default_factory=Attention)
     classifier: Classifier = field(default_factory=Classifier)
@@ -227,7 +451,6 @@ class TrackerConfig:
     memory: Memory = field(default_factory=Memory)
     search: Search = field(default_factory=Search)
     regression: Regression = field(default_factory=Regression)
-    confidence: Confidence = field(default_factory=Confidence)
 
 
 @dataclass(frozen=True)

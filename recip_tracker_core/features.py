@@ -109,30 +109,43 @@ def fused_map(backbone: Backbone, images: Tensor, stages: tuple[str, ...]) -> Te
         (N, sum of channels, H / stride, W / stride), cell centres where the finest stage has them.
     """
     maps = backbone(images, stages)
-    finest = backbone.stages[stages[0]]
-    height, width = maps[stages[0]].shape[-2:]
+    scaled = {name: maps[name] / backbone.stages[name].scale for name in stages}
+    return torch.cat(aligned_maps(backbone, scaled, stages[0]), dim=1)
+
+
+def aligned_maps(backbone: Backbone, maps: dict[str, Tensor], onto: str) -> list[Tensor]:
+    """Maps (N, C, H, W) of several stages, each resampled onto the cells of one of them, in their order."""
+    target = backbone.stages[onto]
+    height, width = maps[onto].shape[-2:]
     aligned = []
-    for name in stages:
-        stage, scaled = backbone.stages[name], maps[name] / backbone.stages[name].scale
-        if stage is not finest:
-            rows = _interpolation(stage, finest, scaled.shape[-2], height).to(scaled)
-            columns = _interpolation(stage, finest, scaled.shape[-1], width).to(scaled)
-            scaled = rows @ scaled @ columns.T
-        aligned.append(scaled)
-    return torch.cat(aligned, dim=1)
+    for name, features in maps.items():
+        stage = backbone.stages[name]
+        if stage is target:
+            aligned.append(features)
+            continue
+        rows = _interpolation(stage, target, features.shape[-2], height).to(features)
+        columns = _interpolation(stage, target, features.shape[-1], width).to(features)
+        aligned.append(rows @ features.contiguous() @ columns.T)
+    return aligned
 
 
 @functools.cache
-def _interpolation(coarse: Stage, fine: Stage, n_coarse: int, n_fine: int) -> Tensor:
-    """(n_fine, n_coarse) linear interpolation between cell centres, constant beyond the last ones."""
-    center_px = fine.first_center_px + fine.stride * torch.arange(n_fine, dtype=torch.float64)
-    at = ((center_px - coarse.first_center_px) / coarse.stride).clamp(0, n_coarse - 1)
-    distance = (at[:, None] - torch.arange(n_coarse, dtype=torch.float64)).abs()
-    return (1 - distance).clamp(min=0).float()
+def _interpolation(source: Stage, target: Stage, n_source: int, n_target: int) -> Tensor:
+    """(n_target, n_source) linear interpolation between cell centres, constant beyond the last ones.
+
+    Onto coarser cells the triangle is as wide as those, so that nothing between them is missed.
+    """
+    center_px = target.first_center_px + target.stride * torch.arange(n_target, dtype=torch.float64)
+    at = ((center_px - source.first_center_px) / source.stride).clamp(0, n_source - 1)
+    distance = (at[:, None] - torch.arange(n_source, dtype=torch.float64)).abs()
+    weight = (1 - distance / max(target.stride / source.stride, 1.0)).clamp(min=0)
+    return (weight / weight.sum(dim=1, keepdim=True)).float()
 
 
-def pooled(fused: Tensor, boxes: Boxes, stage: Stage, grid: int) -> Tensor:
-    """Features of boxes: RoIAlign (He et al., Mask R-CNN) of one map, 2 x 2 samples a bin.
+def pooled(
+    fused: Tensor, boxes: Boxes, stage: Stage, grid: int, samples_per_bin: int = SAMPLES_PER_BIN
+) -> Tensor:
+    """Features of boxes: RoIAlign (He et al., Mask R-CNN) of one map.
 
     A bin is a weighted sum of map cells, so the whole is one ``embedding_bag``: exact, differentiable
     with respect to the map, and many times faster on a CPU than ``grid_sample``.
@@ -141,13 +154,15 @@ def pooled(fused: Tensor, boxes: Boxes, stage: Stage, grid: int) -> Tensor:
         fused: (C, H, W).
         boxes: (N, 4) in the pixels that the backbone saw.
         stage: whose grid the map has.
+        grid: bins a side.
+        samples_per_bin: a side; with 1 a bin is what the map has at its centre.
 
     Returns:
         (N, C, grid, grid), channels last in memory.
     """
     channels, height, width = fused.shape
-    columns, column_weights = _taps(boxes[:, 0], boxes[:, 2], stage, grid, width)
-    rows, row_weights = _taps(boxes[:, 1], boxes[:, 3], stage, grid, height)
+    columns, column_weights = _taps(boxes[:, 0], boxes[:, 2], stage, grid, width, samples_per_bin)
+    rows, row_weights = _taps(boxes[:, 1], boxes[:, 3], stage, grid, height, samples_per_bin)
     # (N, grid, 1, taps, 1) with (N, 1, grid, 1, taps): every pair of a row and a column
     cells = rows[:, :, None, :, None] * width + columns[:, None, :, None, :]
     weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
@@ -162,18 +177,23 @@ def pooled(fused: Tensor, boxes: Boxes, stage: Stage, grid: int) -> Tensor:
 
 
 def _taps(
-    start: NDArray[np.float32], extent: NDArray[np.float32], stage: Stage, grid: int, cells: int
+    start: NDArray[np.float32],
+    extent: NDArray[np.float32],
+    stage: Stage,
+    grid: int,
+    cells: int,
+    samples: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Which cells of one axis each bin reads, and their weights: both (N, grid, 2 * samples)."""
-    count = grid * SAMPLES_PER_BIN
+    count = grid * samples
     offset = (np.arange(count, dtype=np.float32) + 0.5) / count
     at_px = start[:, None] + extent[:, None] * offset  # (N, count)
     at = np.clip((at_px - stage.first_center_px) / stage.stride, 0, cells - 1)
     low = np.minimum(at.astype(np.int64), max(cells - 2, 0))
     share = (at - low).astype(np.float32)
     index = np.stack([low, np.minimum(low + 1, cells - 1)], axis=-1)
-    weight = np.stack([1 - share, share], axis=-1) / np.float32(SAMPLES_PER_BIN)
-    shape = (len(start), grid, 2 * SAMPLES_PER_BIN)
+    weight = np.stack([1 - share, share], axis=-1) / np.float32(samples)
+    shape = (len(start), grid, 2 * samples)
     return index.reshape(shape), weight.reshape(shape)
 
 

@@ -1,112 +1,19 @@
-"""The story of a frame: look, propose, classify, judge, refine, remember.
-
-The tracking thread owns everything here. Learning happens behind :class:`~.updater.Updater`, which
-shares one thing with it: the latest frozen head.
-"""
+"""What every tracker of this package answers to."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from typing import Protocol
 
-import numpy as np
-
-from . import sampling
-from .attention import AttentionPainter, AttentionPicture
-from .classifier import Classifier, Head
-from .confidence import Judge
-from .errors import BoxError, NotInitialisedError
-from .features import FeatureSource, View, covered, sample_widely
-from .geometry import centers, from_centers, keep_in_view, to_box
-from .learning import LearningRequest
-from .memory import SampleMemory
-from .proposals import Proposer
-from .regression import Refiner, Unrefined, fit_boxes
-from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
-from .updater import Updater, UpdateStatistics
+from .attention import AttentionPicture
+from .types import BoundingBox, Frame, TrackResult
+from .updater import UpdateStatistics
 
 MIN_SIDE_PX = 4  # below, hardly any box overlaps the target by enough to learn from
-FIRST_NEGATIVES_KEPT = 4  # of the first frame, in units of those of a later one; 4 of 20 in memory
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How much is learned, and when. The names are those of :mod:`.config`."""
-
-    first_positives: int
-    first_negatives: int
-    first_iterations: int
-    first_learning_rate: float
-    regression_samples: int
-    ridge: float
-    size_share: float
-    size_gain: float
-    positives: int
-    negatives: int
-    iterations: int
-    learning_rate: float
-    interval: int
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a tracker is made of; each part can be replaced without the others knowing."""
-
-    features: FeatureSource
-    proposer: Proposer
-    classifier: Classifier
-    judge: Judge
-    memory: SampleMemory
-    updater: Updater[LearningRequest, Head]
-    painter: AttentionPainter
-    schedule: Schedule
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the target is and how it has been going; replaced whole after every frame.
-
-    Attributes:
-        box: the last one.
-        image_size: width and height of the image that it is in, pixels.
-        refiner: fitted on the first frame.
-        witness: the head as the first frame left it.
-        misses: frames in a row that were not tracked.
-        since_update: frames since the last long-term update.
-    """
-
-    box: BoundingBox
-    image_size: tuple[int, int]
-    refiner: Refiner
-    witness: Head
-    misses: int = 0
-    since_update: int = 0
-
-    def seen_in(self, frame: Frame) -> Target:
-        """The same, or, where a stream has changed its resolution, with the box in the new one's pixels."""
-        size = (frame.width, frame.height)
-        if size == self.image_size:
-            return self
-        across, down = size[0] / self.image_size[0], size[1] / self.image_size[1]
-        box = self.box
-        scaled = BoundingBox(box.x * across, box.y * down, box.w * across, box.h * down)
-        return replace(self, box=scaled, image_size=size)
-
-
-class Tracker:
-    """Follows one target. Made by :func:`~.build.build_tracker`.
-
-    Args:
-        parts: see :class:`Parts`.
-        hidden, dropout: of the head that every first fit starts from.
-        seed: of every random draw; two trackers with inline learning and one seed give equal boxes.
-    """
-
-    def __init__(self, parts: Parts, *, hidden: int, dropout: float, seed: int) -> None:
-        self._parts = parts
-        self._hidden, self._dropout, self._seed = hidden, dropout, seed
-        self._generator = np.random.default_rng(seed)
-        self._target: Target | None = None
+class Tracker(Protocol):
+    """Follows one target. Made by :func:`~.build.build_tracker`."""
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """Learn the target from one frame; from now on it is the one that is followed.
@@ -117,43 +24,7 @@ class Tracker:
             BoxError: if too little of the box lies in the image.
             LearningError: if the fit does not end in usable weights.
         """
-        box = box.clipped(frame.width, frame.height)
-        if min(box.w, box.h) < MIN_SIDE_PX:
-            raise BoxError(
-                f"a target must have at least {MIN_SIDE_PX} pixels a side inside the image, "
-                f"got {box.w:g} x {box.h:g}"
-            )
-        clock = _Clock()
-        generator = np.random.default_rng(self._seed)
-        parts, plan = self._parts, self._parts.schedule
-        view = parts.features.look(frame, box)
-        positives = view.sample(
-            sampling.positives(box, frame.width, frame.height, plan.first_positives, generator)
-        )
-        around = sampling.first_negatives(box, frame.width, frame.height, plan.first_negatives, generator)
-        negatives = sample_widely(parts.features, frame, box, around)
-        clock.lap("features")
-        refiner = self._fitted_refiner(frame, view, box, generator)
-        clock.lap("refine")
-        head = Head(parts.features.channels, parts.features.grid, self._hidden, self._dropout, self._seed)
-        request = LearningRequest(
-            head.to(positives.device),
-            (positives,),
-            (negatives,),
-            plan.first_iterations,
-            plan.first_learning_rate,
-            self._seed,
-        )
-        published = parts.updater.fit(request)
-        clock.lap("learn")
-        # Nothing above has touched the old target; nothing below can fail.
-        self._generator = generator
-        step = max(1, round(len(negatives) / (FIRST_NEGATIVES_KEPT * plan.negatives)))  # near and far alike
-        parts.memory.restart(positives, negatives[::step].clone())  # a clone holds no more than it shows
-        self._target = Target(box, (frame.width, frame.height), refiner, published.model)
-        return TrackResult(
-            box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
-        )
+        ...
 
     def update(self, frame: Frame) -> TrackResult:
         """Find the target in the next frame.
@@ -161,108 +32,27 @@ class Tracker:
         Raises:
             NotInitialisedError: before a successful :meth:`init`.
         """
-        if self._target is None:
-            raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")
-        clock, parts, target = _Clock(), self._parts, self._target.seen_in(frame)
-        published = parts.updater.latest
-        view = parts.features.look(frame, target.box)
-        clock.lap("features")
-        candidates = parts.proposer.propose(
-            frame, view, target.box, searching=target.misses > 0, generator=self._generator
-        )
-        candidates = covered(view, candidates)
-        clock.lap("propose")
-        best = parts.classifier.classify(view, candidates, published.model, target.witness)
-        score = float(best.scores.mean())
-        clock.lap("classify")
-        verdict = parts.judge.judge(score, target.misses)
-        if verdict.status is TrackStatus.TRACKED:
-            box = self._refined(frame, view, target, best.boxes)
-        else:
-            box = target.box  # it repeats, and the search widens
-        clock.lap("refine")
-        is_tracked = verdict.status is TrackStatus.TRACKED
-        self._target = replace(
-            target,
-            box=box,
-            misses=0 if is_tracked else target.misses + 1,
-            since_update=target.since_update + 1,
-        )
-        if is_tracked:
-            self._remember(frame, view, box)
-        clock.lap("remember")
-        self._learn_when_due()
-        clock.lap("learn")
-        return TrackResult(
-            box, verdict.status, verdict.confidence, score, frame.stamp_ns, published.version, clock.laps_s
-        )
+        ...
 
     def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
-        """Where the present head looks in a box, for people; may be called from any thread.
+        """Where the present classifier looks in a box, for people; may be called from any thread.
 
         Raises:
             NotInitialisedError: before a successful :meth:`init`.
         """
-        return self._parts.painter.paint(frame, box, self._parts.updater.latest.model)
+        ...
 
     @property
     def statistics(self) -> UpdateStatistics:
         """What became of the updates so far."""
-        return self._parts.updater.statistics
-
-    def retune(self, *, judge: Judge, interval: int) -> None:
-        """Change what may change while tracking."""
-        self._parts = replace(
-            self._parts, judge=judge, schedule=replace(self._parts.schedule, interval=interval)
-        )
+        ...
 
     def close(self) -> None:
         """End learning; the tracker is of no further use."""
-        self._parts.updater.close()
-
-    def _refined(self, frame: Frame, view: View, target: Target, best: Boxes) -> BoundingBox:
-        """The mean of the refined boxes, with its size held back towards the last one."""
-        box = target.refiner.refine(view, best).mean(axis=0, keepdims=True)
-        last_size = target.box.as_array()[2:]
-        size = last_size * (box[:, 2:] / last_size) ** self._parts.schedule.size_gain
-        return to_box(keep_in_view(from_centers(centers(box), size), frame.width, frame.height)[0])
-
-    def _fitted_refiner(
-        self, frame: Frame, view: View, box: BoundingBox, generator: np.random.Generator
-    ) -> Refiner:
-        plan = self._parts.schedule
-        if plan.regression_samples == 0:
-            return Unrefined()
-        boxes = sampling.regression_boxes(box, frame.width, frame.height, plan.regression_samples, generator)
-        boxes = boxes[view.covers(boxes)]
-        if len(boxes) < 2:
-            return Unrefined()
-        return fit_boxes(view.sample(boxes), boxes, box, plan.ridge, plan.size_share)
-
-    def _remember(self, frame: Frame, view: View, box: BoundingBox) -> None:
-        plan, size = self._parts.schedule, (frame.width, frame.height)
-        positives = sampling.positives(box, *size, plan.positives, self._generator)
-        negatives = sampling.negatives(box, *size, plan.negatives, self._generator)
-        # Two tensors: a slice of one would keep all of it for as long as its shorter-lived half.
-        self._parts.memory.add(view.sample(positives), view.sample(covered(view, negatives)))
-
-    def _learn_when_due(self) -> None:
-        assert self._target is not None
-        plan, target, memory = self._parts.schedule, self._target, self._parts.memory
-        if target.misses == 1:
-            positives, negatives = memory.short_term()
-        elif target.misses == 0 and target.since_update >= plan.interval:
-            positives, negatives = memory.long_term()
-            self._target = replace(target, since_update=0)
-        else:
-            return
-        seed = int(self._generator.integers(2**31))
-        self._parts.updater.submit(
-            LearningRequest(None, positives, negatives, plan.iterations, plan.learning_rate, seed)
-        )
+        ...
 
 
-class _Clock:
+class Clock:
     """Seconds between laps, by name."""
 
     def __init__(self) -> None:
@@ -270,6 +60,7 @@ class _Clock:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
+        """The time since the last lap, or since the start, is that one's."""
         now = time.perf_counter()
         self.laps_s[name] = now - self._last
         self._last = now

@@ -121,11 +121,12 @@ class TrackResult:
         box: where the target is, or was last seen when the status is LOST.
         status: tracked, uncertain or lost.
         confidence: in [0, 1], that the box is on the target.
-        score: the classifier's raw margin between target and background, unbounded; infinite on the
-            first frame, where the box is given.
+        score: the classifier's raw margin between target and background, unbounded, or where there is
+            no classifier the locator's response; infinite on the first frame, where the box is given.
         stamp_ns: the frame's own stamp.
         model_version: of the classifier that judged this frame; 1 after the first fit.
         timings_s: seconds spent in each stage, by name.
+        reason: why it is not tracked, in words; empty when it is.
     """
 
     box: BoundingBox
@@ -135,3 +136,4 @@ class TrackResult:
     stamp_ns: int
     model_version: int
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D
 
-from recip_tracker_core.build import build_judge, build_tracker
+from recip_tracker_core.build import build_tracker, retune
 from recip_tracker_core.errors import BoxError, FrameError, RecipTrackerError
 from recip_tracker_core.tracker import Tracker
 from recip_tracker_core.types import Frame, TrackResult
@@ -173,7 +173,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
             result = self._tracker.update(frame)
         if result is not None:
             self._outputs.publish(frame, msg.header, result, session.target_id, session.class_id)
-            self._announce(State.of(result.status), self._update_failure(), frame.stamp_ns)
+            self._announce(State.of(result.status), self._update_failure() or result.reason, frame.stamp_ns)
         elif session.image_refused:
             self._announce_waiting()
         session.image_refused = False
@@ -260,7 +260,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         if self._tracker is None or self._outputs is None:
             return
         config, own = parameters.read(self)
-        self._tracker.retune(judge=build_judge(config), interval=config.update.interval)
+        retune(self._tracker, config)
         self._outputs.attention.rate_hz = own.attention_rate_hz
 
     # Life

@@ -26,8 +26,10 @@ QUICK = (
     "first_fit.iterations=10",
     "first_fit.positives=100",
     "first_fit.negatives=300",
-    "features.region_px=160",
-    "features.target_px=48",
+    "map.region_px=160",
+    "map.target_px=48",
+    "locator.grid=3",
+    "refiner.grid=3",
     "classifier.hidden=32",
 )
 PARAMETERS = """\

@@ -1,11 +1,20 @@
-"""From scores to tracked, uncertain or lost."""
+"""From scores and signals to a confidence, and to tracked, uncertain or lost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
 
 import pytest
 
-from recip_tracker_core.confidence import Judge
+from recip_tracker_core import TrackerConfig
+from recip_tracker_core.build import build_judge
+from recip_tracker_core.confidence import History, Judge, MarginJudge, Signals, Standing
+from recip_tracker_core.parameters import replaced
 from recip_tracker_core.types import TrackStatus
 
-JUDGE = Judge(tracked_from=0.5, lost_after=3)
+TRACKED, UNCERTAIN, LOST = TrackStatus.TRACKED, TrackStatus.UNCERTAIN, TrackStatus.LOST
+MARGIN_JUDGE = MarginJudge(tracked_from=0.5, lost_after=3)
 
 
 @pytest.mark.parametrize(
@@ -13,18 +22,299 @@ JUDGE = Judge(tracked_from=0.5, lost_after=3)
     [(0.0, 0.5), (1.0986123, 0.75), (-1.0986123, 0.25), (1e9, 1.0), (-1e9, 0.0)],  # log 3 = 1.0986123
 )
 def test_confidence_is_the_sigmoid_of_the_margin_for_any_margin(score: float, confidence: float) -> None:
-    assert JUDGE.judge(score, 0).confidence == pytest.approx(confidence, abs=1e-6)
+    assert MARGIN_JUDGE.judge(score, 0).confidence == pytest.approx(confidence, abs=1e-6)
 
 
 def test_a_confidence_at_the_threshold_is_tracked() -> None:
-    assert JUDGE.judge(0.0, misses=100).status is TrackStatus.TRACKED
+    assert MARGIN_JUDGE.judge(0.0, misses=100).status is TRACKED
 
 
 def test_the_last_of_so_many_misses_in_a_row_is_lost() -> None:
-    statuses = [JUDGE.judge(-1.0, misses).status for misses in range(4)]
-    assert statuses == [
-        TrackStatus.UNCERTAIN,
-        TrackStatus.UNCERTAIN,
-        TrackStatus.LOST,
-        TrackStatus.LOST,
-    ]
+    statuses = [MARGIN_JUDGE.judge(-1.0, misses).status for misses in range(4)]
+    assert statuses == [UNCERTAIN, UNCERTAIN, LOST, LOST]
+
+
+def judge(**values: object) -> Judge:
+    return build_judge(replaced(TrackerConfig(), values))
+
+
+def signals(likeness: float, *, strength: float = 1.0, rivalry: float = 0.0) -> Signals:
+    """Of a place; what rivals it is not a rival that is known."""
+    return Signals(
+        peak=0.8,
+        sharpness=10.0,
+        strength=strength,
+        likeness=likeness,
+        rivalry=rivalry,
+        strangeness=rivalry,
+    )
+
+
+def seen(confidence: float = 0.99, *, strength: float = 1.0, rivalry: float = 0.0) -> Signals:
+    """A frame's signals of that confidence, with the likeness that it takes."""
+    rival = 3 * math.log(max(rivalry, 1.0))
+    likeness = (math.log(confidence / (1 - confidence)) + 4.5 + rival) / 18
+    return signals(likeness, strength=strength, rivalry=rivalry)
+
+
+def followed(
+    frames: list[Signals], standing: Standing | None = None, *, moves: bool = True, **values: object
+) -> list[Standing]:
+    """What is concluded frame by frame, the box moving in all of them or in none."""
+    standings = [standing or Standing()]
+    for frame in frames:
+        standings.append(judge(**values).followed(standings[-1], frame, has_moved=moves))
+    return standings[1:]
+
+
+def statuses(standings: list[Standing]) -> list[TrackStatus]:
+    return [standing.status for standing in standings]
+
+
+@pytest.mark.parametrize(
+    ("likeness", "rivalry", "expected"),
+    [
+        pytest.param(0.25, 0.0, 0.5, id="a-quarter"),  # 18 * 0.25 - 4.5 = 0
+        pytest.param(0.25, 1.0, 0.5, id="a-rival-no-stronger-costs-nothing"),
+        pytest.param(0.40, 2.0, 0.6504, id="a-rival-twice-as-strong"),  # 7.2 - 3 * 0.69315 - 4.5 = 0.62056
+        pytest.param(1.00, 0.0, 1.0, id="as-in-the-first-frame"),
+        pytest.param(-0.2, 0.0, 0.0, id="unlike-it"),
+    ],
+)
+def test_confidence_comes_from_the_witness_and_what_is_more_like_the_first_frame_elsewhere(
+    likeness: float, rivalry: float, expected: float
+) -> None:
+    assert signals(likeness, rivalry=rivalry).confidence == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_rival_that_is_known_costs_no_confidence() -> None:
+    known = replace(signals(0.4, rivalry=2.0), strangeness=0.0)
+    assert known.confidence == signals(0.4).confidence > signals(0.4, rivalry=2.0).confidence
+
+
+def test_strength_is_the_root_of_how_high_and_how_sharp_against_what_is_usual() -> None:
+    history = History(peak=0.8, sharpness=10.0)
+    assert history.strength(0.8, 10.0) == pytest.approx(1)
+    assert history.strength(0.4, 5.0) == pytest.approx(0.5)
+    assert history.strength(0.2, 10.0) == pytest.approx(0.5)
+    assert history.strength(-0.1, 10.0) == history.strength(0.5, -3.0) == 0
+
+
+def test_what_is_usual_follows_the_frames_that_are_learned() -> None:
+    history = History(peak=0.8, sharpness=10.0)
+    for _ in range(200):
+        history = history.with_frame(replace(seen(), peak=0.4, sharpness=5.0), rate=0.05)
+    assert (history.peak, history.sharpness) == (pytest.approx(0.4, rel=1e-3), pytest.approx(5, rel=1e-3))
+
+
+def test_the_first_frames_count_for_more_than_the_rate_says() -> None:
+    history = History(peak=0.8, sharpness=10.0).with_frame(replace(seen(), peak=0.4), rate=0.02)
+    assert 0.55 < history.peak < 0.75
+
+
+def test_while_the_box_stays_less_and_less_is_asked_of_a_peak() -> None:
+    history = History(peak=0.8, sharpness=10.0)
+    weak = history.strength(0.2, 4.0)
+    for _ in range(100):
+        history = history.faded(0.998)
+    assert history.strength(0.2, 4.0) == pytest.approx(weak / 0.998**100)
+
+
+@pytest.mark.parametrize(("strength", "moves"), [(0.3, False), (0.35, False), (0.36, True), (2.0, True)])
+def test_the_box_follows_a_peak_that_is_strong_for_this_target(strength: float, moves: bool) -> None:
+    # whatever the witness says: blur and deformation pass, absence does not
+    for confidence in (0.01, 0.99):
+        assert judge().moves(seen(confidence, strength=strength)) is moves
+
+
+def test_without_a_gate_every_frame_moves_the_box_and_teaches() -> None:
+    free = judge(**{"gate.enabled": False})
+    assert free.moves(seen(0.01, strength=0.0))
+    assert free.trust(Standing(confidence=0.01), seen(0.01, strength=0.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "running", "strength", "expected"),
+    [
+        pytest.param(0.9, 0.9, 1.0, 1.0, id="sure"),
+        pytest.param(0.25, 0.9, 1.0, 0.0, id="not-recognised-now"),
+        pytest.param(0.9, 0.2, 1.0, 0.0, id="not-recognised-for-a-while"),
+        pytest.param(0.375, 0.9, 1.0, 0.5, id="half-recognised"),
+        pytest.param(0.9, 0.9, 0.55, 0.5, id="half-as-strong"),
+        pytest.param(0.9, 0.9, 0.36, 0.1, id="blurred"),
+        pytest.param(0.375, 0.9, 0.55, 0.25, id="half-of-both"),
+    ],
+)
+def test_a_frame_is_believed_as_far_as_the_witness_recognises_it_and_as_its_peak_is_strong(
+    now: float, running: float, strength: float, expected: float
+) -> None:
+    standing = Standing(confidence=running)
+    assert judge().trust(standing, seen(now, strength=strength)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        pytest.param(Standing(status=UNCERTAIN, probation=1), id="on-probation"),
+        pytest.param(Standing(status=LOST), id="lost"),
+    ],
+)
+def test_nothing_is_learned_on_probation_or_while_lost(standing: Standing) -> None:
+    assert judge().trust(standing, seen(0.99)) == 0
+
+
+def test_a_target_that_looks_like_itself_stays_tracked_without_a_reason() -> None:
+    standings = followed([seen(0.99)] * 5)
+    assert statuses(standings) == [TRACKED] * 5
+    assert {standing.reason for standing in standings} == {""}
+    assert all(standing.is_settled for standing in standings)
+
+
+def test_what_is_said_is_a_running_mean() -> None:
+    assert [standing.confidence for standing in followed([seen(0.5)] * 3)] == pytest.approx(
+        [0.75, 0.625, 0.5625]
+    )
+
+
+def test_one_frame_unlike_the_first_ends_being_tracked_and_says_why() -> None:
+    standing = followed([seen(0.5)])[0]
+    assert standing.status is UNCERTAIN  # though the running mean is still 0.75
+    assert standing.reason
+
+
+def test_after_a_break_three_good_frames_in_a_row_are_tracked() -> None:
+    frames = [seen(c) for c in (0.3, 0.99, 0.99, 0.3, 0.99, 0.99, 0.99, 0.99)]
+    assert statuses(followed(frames)) == [UNCERTAIN] * 6 + [TRACKED] * 2
+
+
+def test_a_weak_witness_whose_box_moves_is_uncertain_however_long() -> None:
+    # weak everywhere is deformation
+    assert statuses(followed([seen(0.15, rivalry=1.0)] * 50)) == [UNCERTAIN] * 50
+
+
+def test_a_weak_witness_and_no_peak_to_follow_is_lost_after_five_frames() -> None:
+    # the running mean is 0.575, 0.3625, 0.25625 and then below a quarter
+    standings = followed([seen(0.15, strength=0.2)] * 8, moves=False)
+    assert statuses(standings) == [UNCERTAIN] * 7 + [LOST]
+    assert standings[-1].reason
+
+
+def test_a_witness_that_sees_the_target_elsewhere_is_lost() -> None:
+    drifted = seen(0.15, rivalry=1.5)
+    assert drifted.likeness * 1.5 > 0.25
+    assert statuses(followed([drifted] * 8)) == [UNCERTAIN] * 7 + [LOST]
+
+
+def test_a_witness_that_sees_nothing_anywhere_is_lost_though_the_box_moves() -> None:
+    # 0.505 0.2575 0.13375 0.071875 0.0409375: the fifth frame is the first below 0.05
+    assert statuses(followed([seen(0.01)] * 9)) == [UNCERTAIN] * 8 + [LOST]
+
+
+def test_one_better_frame_starts_the_count_anew() -> None:
+    bad, better = seen(0.05, strength=0.2), seen(0.6, strength=0.2)
+    standings = followed([bad] * 6 + [better] + [bad] * 4, moves=False)
+    assert LOST not in statuses(standings)
+    assert statuses(followed([bad] * 7, moves=False))[-1] is LOST
+
+
+def test_a_target_that_cannot_be_lost_never_is() -> None:
+    standings = followed([seen(0.01)] * 50, moves=False, **{"recovery.enabled": False})
+    assert statuses(standings) == [UNCERTAIN] * 50
+
+
+@pytest.mark.parametrize(
+    ("usual", "likeness", "rivalry", "expected"),
+    [
+        pytest.param(0.9, 0.6, 0.5, True, id="like-it-and-alone"),
+        pytest.param(0.9, 0.6, 0.8, False, id="something-else-nearly-as-much"),
+        pytest.param(0.9, 0.5, 0.5, False, id="less-than-its-usual-share"),  # 0.6 * 0.9 = 0.54
+        pytest.param(0.4, 0.29, 0.5, False, id="too-little-for-any-target"),
+        pytest.param(0.4, 0.31, 0.5, True, id="as-much-as-a-changed-target-has"),
+    ],
+)
+def test_the_identity_test(usual: float, likeness: float, rivalry: float, expected: bool) -> None:
+    frame = signals(likeness, rivalry=rivalry)
+    assert judge().resembles(Standing(usual=(usual,) * 9), frame) is expected
+
+
+def test_what_is_usual_is_learned_from_tracked_frames_alone() -> None:
+    changed, unsure = seen(0.9), seen(0.5)
+    tracked = followed([changed] * 80)[-1]
+    assert set(tracked.usual) == {changed.likeness}
+    uncertain = followed([unsure] * 10, tracked)[-1]
+    assert set(uncertain.usual) == {changed.likeness}
+
+
+def test_a_search_leaves_it_lost_and_believes_a_candidate_alone() -> None:
+    lost = Standing(status=LOST, confidence=0.1, good=0, reason="gone")
+    nothing, candidate = (judge().sought(lost, seen(0.99), is_candidate=is_it) for is_it in (False, True))
+    assert nothing.status is candidate.status is LOST
+    assert nothing.confidence <= 0.25 < candidate.confidence
+    assert nothing.reason
+
+
+RETURNED = judge().returned(Standing(status=LOST, confidence=0.1, good=0))
+ITSELF = replace(seen(), likeness=0.9)
+
+
+def test_a_target_found_again_is_uncertain_until_three_frames_confirm_it() -> None:
+    assert (RETURNED.status, RETURNED.probation) == (UNCERTAIN, 1)
+    assert RETURNED.reason
+    standings = followed([ITSELF] * 4, RETURNED)
+    assert statuses(standings) == [UNCERTAIN, UNCERTAIN, TRACKED, TRACKED]
+    assert standings[-1].probation == 0
+
+
+def test_on_probation_a_frame_with_a_rival_confirms_nothing() -> None:
+    rivalled = replace(ITSELF, rivalry=0.9)
+    frames = [rivalled, ITSELF, ITSELF, rivalled, ITSELF, ITSELF, ITSELF]
+    assert statuses(followed(frames, RETURNED)) == [UNCERTAIN] * 6 + [TRACKED]
+
+
+def test_a_return_that_is_not_confirmed_within_ten_frames_is_lost_again() -> None:
+    standings = followed([seen(0.5)] * 10, RETURNED)
+    assert statuses(standings) == [UNCERTAIN] * 9 + [LOST]
+    assert standings[-1].probation == 0
+    assert standings[-1].reason
+
+
+def merged(*standings_of: bool, frame: Signals = ITSELF) -> list[tuple[Standing, Signals]]:
+    """What is concluded frame by frame of a target that looks like itself, a rival in its place or not."""
+    said, standing = [], Standing()
+    for is_merged in standings_of:
+        standing, doubted = judge().doubting(standing, frame, is_merged=is_merged)
+        standing = judge().followed(standing, doubted, has_moved=True)
+        said.append((standing, doubted))
+    return said
+
+
+def test_while_a_rival_is_in_its_place_nobody_is_sure_however_alike_they_look() -> None:
+    ((standing, doubted),) = merged(True)
+    assert ITSELF.confidence > 0.99
+    assert doubted.confidence <= 0.5
+    assert standing.status is UNCERTAIN
+    assert standing.reason
+
+
+def test_after_a_rival_has_passed_the_identity_test_ends_the_doubt() -> None:
+    said = merged(True, True, False, False, False, False)
+    assert statuses([standing for standing, _ in said]) == [UNCERTAIN] * 4 + [TRACKED] * 2
+    assert [standing.is_doubted for standing, _ in said] == [True] * 4 + [False] * 2
+
+
+def test_after_a_rival_has_passed_what_is_less_like_it_than_usual_stays_in_doubt() -> None:
+    said = merged(True, *[False] * 10, frame=replace(ITSELF, likeness=0.5))
+    assert statuses([standing for standing, _ in said]) == [UNCERTAIN] * 11
+    assert max(doubted.confidence for _, doubted in said) <= 0.5
+
+
+def test_without_a_rival_nothing_is_doubted() -> None:
+    standing, doubted = judge().doubting(Standing(), ITSELF, is_merged=False)
+    assert not standing.is_doubted
+    assert doubted == ITSELF
+
+
+def test_a_candidate_that_the_classifier_does_not_recognise_fails_the_identity_test() -> None:
+    assert judge().resembles(Standing(), replace(ITSELF, margin=1.0))
+    assert not judge().resembles(Standing(), replace(ITSELF, margin=-1.0))
+    assert judge().resembles(Standing(), ITSELF)  # where there is no classifier

@@ -15,6 +15,7 @@ from recip_tracker_core.features import (
     MapFeatures,
     Region,
     _interpolation,
+    aligned_maps,
     covered,
     fused_map,
     pooled,
@@ -128,6 +129,24 @@ def test_interpolation_between_two_grids_worked_by_hand() -> None:
     torch.testing.assert_close(_interpolation(COARSE, FINE, 2, 5), torch.tensor(expected))
 
 
+def test_interpolation_onto_coarser_cells_misses_none_between_them() -> None:
+    # of the coarse centres 15.5 and 31.5 the first is that of fine cell 1, the second that of cell 3
+    expected = [[0.25, 0.5, 0.25, 0, 0], [0, 0, 0.25, 0.5, 0.25]]
+    torch.testing.assert_close(_interpolation(FINE, COARSE, 5, 2), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("onto", ["fine", "coarse"])
+def test_stages_are_aligned_onto_the_cells_of_any_of_them(device: torch.device, onto: str) -> None:
+    backbone = RampBackbone()
+    maps = backbone(torch.zeros(1, 3, 64, 96, device=device), ("fine", "coarse"))
+    fine, coarse = aligned_maps(backbone, maps, onto)
+    stride = backbone.stages[onto].stride
+    assert fine.shape == coarse.shape == (1, 2, 64 // stride, 96 // stride)
+    # but for the rim, where the finer stage has no cell on one side, or the coarser one none at all
+    inner = np.s_[:, :, 1:-1, 1:-1]
+    torch.testing.assert_close(fine[inner] / FINE.scale, coarse[inner] / COARSE.scale)
+
+
 def test_stages_are_fused_where_their_centres_are_and_on_one_scale(device: torch.device) -> None:
     fused = fused_map(RampBackbone(), torch.zeros(1, 3, 64, 96, device=device), ("fine", "coarse"))
     assert fused.shape == (1, 4, 8, 12)
@@ -137,35 +156,44 @@ def test_stages_are_fused_where_their_centres_are_and_on_one_scale(device: torch
     torch.testing.assert_close(fine[0, :, 2, 3], torch.tensor([31.5, 23.5], device=device))
 
 
-def reference_pooled(fused: np.ndarray, boxes: Boxes, stage: Stage, grid: int) -> np.ndarray:
-    """RoIAlign by the book, sample by sample: 2 x 2 bilinear readings a bin, held to the map."""
+def reference_pooled(fused: np.ndarray, boxes: Boxes, stage: Stage, grid: int, samples: int) -> np.ndarray:
+    """RoIAlign by the book, sample by sample: samples x samples bilinear readings a bin, held to the map."""
     channels, height, width = fused.shape
     result = np.zeros((len(boxes), channels, grid, grid))
     for n, (x, y, w, h) in enumerate(boxes.astype(np.float64)):
-        for row, column, i, j in np.ndindex(grid, grid, 2, 2):
-            at_x = (x + w * (column + (j + 0.5) / 2) / grid - stage.first_center_px) / stage.stride
-            at_y = (y + h * (row + (i + 0.5) / 2) / grid - stage.first_center_px) / stage.stride
+        for row, column, i, j in np.ndindex(grid, grid, samples, samples):
+            at_x = (x + w * (column + (j + 0.5) / samples) / grid - stage.first_center_px) / stage.stride
+            at_y = (y + h * (row + (i + 0.5) / samples) / grid - stage.first_center_px) / stage.stride
             at_x, at_y = min(max(at_x, 0), width - 1), min(max(at_y, 0), height - 1)
             left, top = int(np.floor(at_x)), int(np.floor(at_y))
             right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
             across, down = at_x - left, at_y - top
             upper = (1 - across) * fused[:, top, left] + across * fused[:, top, right]
             lower = (1 - across) * fused[:, bottom, left] + across * fused[:, bottom, right]
-            result[n, :, row, column] += ((1 - down) * upper + down * lower) / 4
+            result[n, :, row, column] += ((1 - down) * upper + down * lower) / samples**2
     return result
 
 
+@pytest.mark.parametrize("samples", [1, 2, 3])
 @pytest.mark.parametrize("grid", [1, 3])
 @pytest.mark.parametrize("shape", [(5, 9, 12), (5, 1, 12), (5, 1, 1)], ids=["map", "one-row", "one-cell"])
-def test_pooling_is_roi_align(device: torch.device, shape: tuple[int, int, int], grid: int) -> None:
+def test_pooling_is_roi_align(
+    device: torch.device, shape: tuple[int, int, int], grid: int, samples: int
+) -> None:
     generator = np.random.default_rng(0)
     fused = generator.normal(size=shape).astype(np.float32)
     inside = np.concatenate([generator.uniform(0, 60, (20, 2)), generator.uniform(1, 40, (20, 2))], axis=1)
     odd = [[-50, -30, 40, 20], [90, 60, 40, 40], [-500, -500, 2000, 2000], [30, 30, 0.01, 0.01]]
     boxes = np.concatenate([inside, odd]).astype(np.float32)
-    features = pooled(torch.from_numpy(fused).to(device), boxes, FINE, grid)
+    features = pooled(torch.from_numpy(fused).to(device), boxes, FINE, grid, samples)
     assert features.shape == (24, 5, grid, grid)
-    np.testing.assert_allclose(features.cpu().numpy(), reference_pooled(fused, boxes, FINE, grid), atol=1e-5)
+    expected = reference_pooled(fused, boxes, FINE, grid, samples)
+    np.testing.assert_allclose(features.cpu().numpy(), expected, atol=1e-5)
+
+
+def test_a_bin_is_read_twice_a_side_unless_it_is_said_otherwise() -> None:
+    fused, boxes = torch.rand(2, 4, 5), np.array([[3, 3, 20, 14]], np.float32)
+    assert torch.equal(pooled(fused, boxes, FINE, 2), pooled(fused, boxes, FINE, 2, samples_per_bin=2))
 
 
 def test_pooling_no_boxes_gives_no_features(device: torch.device) -> None:

@@ -1,27 +1,20 @@
-"""The whole tracker on a rendered clip whose truth is known."""
+"""The whole tracker on a rendered clip whose truth is known: what both kinds of it promise.
+
+Beyond that, test_locating_tracker.py has what the locator's promises, test_gaussian_tracker.py the other's.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from recip_tracker_core import (
-    BoundingBox,
-    Frame,
-    Tracker,
-    TrackerConfig,
-    TrackResult,
-    TrackStatus,
-    build_tracker,
-)
+from recip_tracker_core import BoundingBox, Frame, Tracker, TrackResult, TrackStatus
 from recip_tracker_core.errors import BoxError, NotInitialisedError
 from recip_tracker_core.geometry import iou
-from recip_tracker_core.parameters import replaced
 
 pytestmark = pytest.mark.slow
 
@@ -29,33 +22,17 @@ Make = Callable[..., Tracker]
 Clip = list[tuple[np.ndarray, tuple[int, int, int, int]]]
 Render = Callable[..., Clip]
 
-QUICK = {
-    "update.updater": "inline",
-    "features.region_px": 160,
-    "features.target_px": 48.0,
-    "classifier.hidden": 48,
-    "first_fit.positives": 150,
-    "first_fit.negatives": 500,
-    "first_fit.iterations": 25,
-    "update.iterations": 5,
-    "update.positives": 20,
-    "update.negatives": 60,
-    "search.candidates": 128,
-    "regression.samples": 200,
-    "confidence.lost_after": 5,
-}
+
+@pytest.fixture(params=["locator", "gaussian"])
+def made(make_tracker: Make, request: pytest.FixtureRequest) -> Make:
+    """``made(**values)``: a small real tracker of either kind."""
+    return functools.partial(make_tracker, proposals=request.param)
 
 
 @pytest.fixture
-def made(device: torch.device) -> Iterator[Make]:
-    """``made(**values)``: a small real tracker, closed at the end."""
-    with contextlib.ExitStack() as stack:
-
-        def make(**values: object) -> Tracker:
-            config = replaced(TrackerConfig(), {**QUICK, "device": str(device), **values})
-            return stack.enter_context(contextlib.closing(build_tracker(config)))
-
-        yield make
+def made_gaussian(make_tracker: Make) -> Make:
+    """The same of the paper's kind alone."""
+    return functools.partial(make_tracker, proposals="gaussian")
 
 
 def follow(tracker: Tracker, clip: Clip) -> list[TrackResult]:
@@ -177,9 +154,9 @@ def test_a_stream_that_changes_its_resolution_is_followed_on(made: Make, rendere
         assert iou(result.box.as_array()[None], truth)[0] > 0.5
 
 
-def test_samples_in_memory_hold_no_more_than_they_show(made: Make, rendered_clip: Render) -> None:
+def test_samples_in_memory_hold_no_more_than_they_show(made_gaussian: Make, rendered_clip: Render) -> None:
     clip = rendered_clip(frames=4)
-    tracker = made()
+    tracker = made_gaussian()
     tracker.init(Frame(clip[0][0]), BoundingBox(*clip[0][1]))
     for image, _ in clip[1:]:
         tracker.update(Frame(image))
@@ -189,10 +166,10 @@ def test_samples_in_memory_hold_no_more_than_they_show(made: Make, rendered_clip
 
 
 def test_a_long_target_is_learned_against_boxes_that_its_view_covers(
-    made: Make, rendered_clip: Render
+    made_gaussian: Make, rendered_clip: Render
 ) -> None:
     image = rendered_clip(frames=1, size=(320, 240))[0][0]
-    tracker = made(**{"first_fit.iterations": 3})
+    tracker = made_gaussian(**{"first_fit.iterations": 3})
     tracker.init(Frame(image), BoundingBox(20, 100, 250, 10))
     tracker.update(Frame(image))
     _, negatives = tracker._parts.memory.long_term()

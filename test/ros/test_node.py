@@ -21,7 +21,13 @@ from sensor_msgs.msg import Image
 from recip_tracker_core.geometry import iou
 
 FRAME_NS, FIRST_STAMP_NS = 50_000_000, 1_000_000_000
-FAST = {"first_fit.negatives": 1000, "regression.samples": 300}
+FAST = {
+    "first_fit.negatives": 1000,
+    "map.region_px": 160,
+    "map.target_px": 48.0,
+    "locator.grid": 3,
+    "refiner.grid": 3,
+}
 
 
 def stamp_ns(msg) -> int:
@@ -214,6 +220,7 @@ def test_parameters_say_what_they_take(tracking, operator):
 def test_a_failing_update_is_reported_and_the_last_good_model_stays(operator, camera, start_node, clip):
     # Without a bound on the gradient this sends the weights to infinity within 100 steps.
     diverging = {
+        "update.interval": 1,
         "update.learning_rate": 1.0,
         "update.iterations": 200,
         "optimizer.clip_norm": 1e6,

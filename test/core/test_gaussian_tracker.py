@@ -1,4 +1,4 @@
-"""The story of a frame, told by parts that follow a script."""
+"""The story of a frame in the paper's way, told by parts that follow a script."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from recip_tracker_core import BoundingBox, Boxes, Frame, Tracker, TrackerConfig, TrackStatus
+from recip_tracker_core import BoundingBox, Boxes, Frame, TrackerConfig, TrackStatus
 from recip_tracker_core.attention import AttentionPainter
 from recip_tracker_core.backbones import Backbone
 from recip_tracker_core.build import build_schedule
 from recip_tracker_core.classifier import Head, Scored
-from recip_tracker_core.confidence import Judge
+from recip_tracker_core.confidence import MarginJudge
 from recip_tracker_core.errors import BoxError, LearningError
+from recip_tracker_core.gaussian_tracker import GaussianTracker, Parts
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.learning import LearningRequest
 from recip_tracker_core.memory import SampleMemory
 from recip_tracker_core.parameters import replaced
-from recip_tracker_core.tracker import Parts
 from recip_tracker_core.updater import Published, UpdateStatistics
 
 BOX = BoundingBox(60, 40, 20, 20)
@@ -130,13 +130,13 @@ class Scripted:
             features=BoxesAsFeatures(),
             proposer=self.proposer,
             classifier=self.classifier,
-            judge=Judge(tracked_from=0.5, lost_after=3),
+            judge=MarginJudge(tracked_from=0.5, lost_after=3),
             memory=self.memory,
             updater=self.updater,
             painter=AttentionPainter(backbone, ("s8",), 48.0, 3, torch.device("cpu")),
             schedule=build_schedule(replaced(TrackerConfig(), SCHEDULE)),
         )
-        self.tracker = Tracker(parts, hidden=8, dropout=0.0, seed=0)
+        self.tracker = GaussianTracker(parts, hidden=8, dropout=0.0, seed=0)
         self.tracker.init(FRAME, BOX)
         self.results = [self.tracker.update(FRAME) for _ in scores]
 
@@ -280,6 +280,6 @@ def test_a_box_over_the_border_is_cut_before_it_is_learned(play: Play) -> None:
 
 def test_a_new_judge_and_interval_hold_from_the_next_frame(play: Play) -> None:
     scripted = play(SURE, UNSURE, later=(UNSURE,))
-    scripted.tracker.retune(judge=Judge(tracked_from=0.01, lost_after=3), interval=3)
+    scripted.tracker.retune(judge=MarginJudge(tracked_from=0.01, lost_after=3), interval=3)
     assert scripted.tracker.update(FRAME).status is TrackStatus.TRACKED
     assert len(scripted.updater.submitted) == 2  # at the miss, and now that three frames are enough

@@ -1,0 +1,109 @@
+"""All that is learned of a target: one frozen value that frames read and learning replaces.
+
+Frames read the filters, the regression and the heads; the memories are the learning thread's alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .classifier import Head
+from .encoding import Encoder
+from .ridge import RidgeMemory
+from .types import BoundingBox
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FirstLook:
+    """What a first fit learns from.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        box: of the target in it.
+    """
+
+    image: NDArray[np.uint8]
+    box: BoundingBox
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Lesson:
+    """What one later frame has to teach.
+
+    Attributes:
+        features: (C, n, n) map, seen with the encoder of the present target.
+        center_px, size_px: (2,) of the target in it, crop pixels.
+        trust: in (0, 1], how far the frame is believed.
+        frame: frames since the first.
+    """
+
+    features: Tensor
+    center_px: Floats
+    size_px: Floats
+    trust: float
+    frame: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Samples:
+    """Features for the classifier, (N, C, grid, grid), one tensor a frame, the first frame's first."""
+
+    positives: tuple[Tensor, ...]
+    negatives: tuple[Tensor, ...]
+
+    def with_frame(self, positives: Tensor, negatives: Tensor, longest: int, shortest: int) -> Samples:
+        """The same with one more; of later frames so many positives and negatives are kept."""
+        return Samples(
+            (self.positives[0], *(*self.positives[1:], positives)[-longest:]),
+            (self.negatives[0], *(*self.negatives[1:], negatives)[-shortest:]),
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Appearance:
+    """What is known of a target.
+
+    Attributes:
+        encoder: makes the maps that all else reads.
+        finder: (D + 1, 1) the filter that finds; it goes on learning.
+        witness: (D + 1, 1) the filter as the first frame left it.
+        first_peak, first_sharpness: response in the first frame, the unit of all later ones, and that over
+            its sidelobes.
+        regression: (D + 1, 4) of the box.
+        head: the attentive classifier, or None where there is none.
+        first_head: the same as the first frame left it.
+        head_frame: frame that the head last learned from.
+        locator_memory, refiner_memory, samples: what learning goes on from.
+        lessons: learned so far.
+    """
+
+    encoder: Encoder
+    finder: Tensor
+    witness: Tensor
+    first_peak: float
+    first_sharpness: float
+    regression: Tensor
+    head: Head | None
+    first_head: Head | None
+    locator_memory: RidgeMemory
+    refiner_memory: RidgeMemory
+    samples: Samples | None
+    head_frame: int = 0
+    lessons: int = 0
+
+    @property
+    def filters(self) -> Tensor:
+        """(D + 1, 2): finder and witness."""
+        return torch.cat([self.finder, self.witness], dim=1)
+
+
+def sharpness(peak: float, beyond: NDArray[np.float32]) -> float:
+    """Peak-to-sidelobe ratio (Bolme et al., MOSSE, CVPR 2010); the sidelobes are all beyond a box."""
+    return (peak - float(beyond.mean())) / (float(beyond.std()) + 1e-6)

@@ -1,0 +1,225 @@
+"""From a crop to the map that locator, box refiner and classifier share.
+
+The features of the frozen network at several strides and the crop's colour are standardised by the
+first frame, and each group is reduced to its principal directions there, half of the weight on the
+target. One more channel says how much a pixel's colour is the target's rather than the background's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .backbones import Backbone, Stage
+from .features import aligned_maps, pooled, to_pixels
+from .geometry import from_centers
+
+Floats = NDArray[np.float64]
+
+COLOR_PLANES = 6  # of each cell: the mean of L, a, b, and how its upper left quarter differs from that
+MOST_DEVIATIONS = 10.0  # a channel that is flat in the first frame explodes in a later one without it
+BINS = (16, 32, 32)  # of L, a, b
+LIKELIHOOD_FLOOR = 1e-4  # share of pixels below which a colour says nothing
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Encoder:
+    """Makes maps of crops; fitted on a first frame by :meth:`MapSource.fitted`.
+
+    Attributes:
+        source: of the raw features.
+        mean, inverse_deviation: (G, 1) of the raw features in the first frame.
+        projection: (C, G) onto the channels that are kept.
+        likelihood: one value in [-1, 1] for each of the colour bins.
+        likelihood_gain: what that channel is multiplied by; 0: there is none.
+    """
+
+    source: MapSource
+    mean: Tensor
+    inverse_deviation: Tensor
+    projection: Tensor
+    likelihood: NDArray[np.float32]
+    likelihood_gain: float
+
+    @property
+    def channels(self) -> int:
+        """Of the map."""
+        return len(self.projection) + (self.likelihood_gain > 0)
+
+    @property
+    def stage(self) -> Stage:
+        """Whose grid the map has."""
+        return self.source.stage
+
+    def encode(self, crop: NDArray[np.uint8]) -> Tensor:
+        """(S, S, 3) uint8 RGB to (C, n, n), on the source's device, channels last in memory."""
+        with torch.no_grad():  # not inference_mode: learning must be able to read these
+            lab = to_lab(crop)
+            return self.encode_raw(torch.cat(self.source.raw(crop, lab)), lab)
+
+    def encode_raw(self, raw: Tensor, lab: NDArray[np.uint8]) -> Tensor:
+        """The same of (G, n * n) raw features and the colours of a crop; differentiable by the former."""
+        deviations = (raw - self.mean) * self.inverse_deviation
+        kept = deviations.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS).T @ self.projection.T  # (n * n, C)
+        side = math.isqrt(len(kept))
+        if self.likelihood_gain > 0:
+            plane = cell_means(self.likelihood[color_bins(lab)], self.stage, side)
+            likelihood = torch.from_numpy(plane).to(kept).flatten() * self.likelihood_gain
+            kept = torch.cat([kept, likelihood[:, None]], dim=1)
+        return kept.view(side, side, -1).permute(2, 0, 1)
+
+
+class MapSource:
+    """Raw features of crops, and the encoder that a first frame asks for.
+
+    Args:
+        backbone: frozen, on ``device``.
+        stages: names of its stages, finest first.
+        grid: the stage whose cells the map has.
+        channels: how many are kept of each stage, and of the colour planes.
+        likelihood_gain: of the colour likelihood; 0 leaves that channel out.
+        device: where it computes.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        stages: tuple[str, ...],
+        grid: str,
+        channels: tuple[int, ...],
+        likelihood_gain: float,
+        device: torch.device,
+    ) -> None:
+        self._backbone, self._stages, self._grid, self._channels = backbone, stages, grid, channels
+        self._likelihood_gain, self._device = likelihood_gain, device
+        self.stage = backbone.stages[grid]
+
+    def raw(self, crop: NDArray[np.uint8], lab: NDArray[np.uint8]) -> list[Tensor]:
+        """(S, S, 3) uint8 RGB and CIELAB to a (G_i, n * n) tensor for each stage, and one for the colour."""
+        groups = self.deep(to_pixels(crop, self._device))
+        color = color_planes(lab, self.stage, math.isqrt(groups[0].shape[1]))
+        return [*groups, torch.from_numpy(color).to(groups[0])]
+
+    def deep(self, pixels: Tensor) -> list[Tensor]:
+        """(1, 3, S, S) in [0, 255] to one (G_i, n * n) tensor for each stage."""
+        maps = self._backbone(self._backbone.normalized(pixels), self._stages)
+        return [one[0].flatten(1) for one in aligned_maps(self._backbone, maps, self._grid)]
+
+    def fitted(self, crop: NDArray[np.uint8], size_px: Floats) -> Encoder:
+        """The encoder of a target of (2,) size, crop pixels, in the middle of a first frame's crop."""
+        lab = to_lab(crop)
+        with torch.no_grad():
+            groups = self.raw(crop, lab)
+            raw = torch.cat(groups)
+            mean = raw.mean(dim=1, keepdim=True)
+            inverse_deviation = 1 / (raw.std(dim=1, keepdim=True) + 1e-3)
+            # Bounded as every later frame is: a channel flat but for one cell must not rule its group.
+            deviations = ((raw - mean) * inverse_deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+            weight = self._halved_weight(len(crop), size_px).to(raw)
+            sizes = [len(group) for group in groups]
+            rows = [
+                _principal(group, weight, kept)
+                for group, kept in zip(torch.split(deviations, sizes), self._channels, strict=True)
+            ]
+        gain = self._likelihood_gain
+        likelihood = color_likelihood(lab, size_px)
+        return Encoder(self, mean, inverse_deviation, _blocks(rows), likelihood, gain)
+
+    def _halved_weight(self, side_px: int, size_px: Floats) -> Tensor:
+        """(n * n,) weights of the cells: one half on 1.2 boxes, one half on the rest."""
+        centers = self.stage.first_center_px + self.stage.stride * np.arange(side_px // self.stage.stride)
+        x_inside, y_inside = (np.abs(centers - side_px / 2) < 0.6 * side for side in size_px)
+        inside = y_inside[:, None] & x_inside
+        weight = np.where(inside, 0.5 / max(inside.sum(), 1), 0.5 / max((~inside).sum(), 1))
+        return torch.from_numpy(weight.ravel())
+
+
+def _principal(deviations: Tensor, weight: Tensor, kept: int) -> Tensor:
+    """(kept, G) leading directions of (G, n * n) features, scaled so that a group's energy is its size."""
+    values, vectors = torch.linalg.eigh((deviations * weight) @ deviations.T)
+    scale = math.sqrt(len(deviations)) / values.clamp(min=1e-6).sum().sqrt()
+    directions: Tensor = vectors[:, -min(kept, len(deviations)) :].T * scale
+    return directions
+
+
+def _blocks(rows: list[Tensor]) -> Tensor:
+    """The projection of each group as one of them all: block-diagonal."""
+    projection: Tensor = torch.block_diag(*rows)  # type: ignore[no-untyped-call]
+    return projection
+
+
+def to_lab(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S, 3) RGB to 8-bit CIELAB."""
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB), np.uint8)
+
+
+def cell_means(
+    plane: NDArray[np.uint8] | NDArray[np.float32], stage: Stage, cells: int
+) -> NDArray[np.float32]:
+    """(S, S, ...) pixels averaged over the cells of a stage, (cells, cells, ...)."""
+    shift = max(round(stage.first_center_px - stage.stride / 2), 0)  # of the first cell's corner
+    moved = cv2.copyMakeBorder(plane[shift:, shift:], 0, shift, 0, shift, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(moved, (cells, cells), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def color_planes(lab: NDArray[np.uint8], stage: Stage, cells: int) -> NDArray[np.float32]:
+    """(COLOR_PLANES, cells * cells) of a crop's (S, S, 3) colours, in the same units."""
+    mean = cell_means(lab, stage, cells)
+    quarters = cell_means(lab, stage, 2 * cells)[::2, ::2]
+    planes = np.concatenate([mean, quarters - mean], axis=2)
+    return np.ascontiguousarray(planes.reshape(-1, COLOR_PLANES).T)
+
+
+def color_bins(lab: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(S, S) the number of the bin that each pixel's colour falls into."""
+    bins = lab.astype(np.int32)
+    return np.asarray((bins[..., 0] >> 4) * 1024 + (bins[..., 1] >> 3) * 32 + (bins[..., 2] >> 3), np.int32)
+
+
+def color_likelihood(lab: NDArray[np.uint8], size_px: Floats) -> NDArray[np.float32]:
+    """How much each colour is the target's: (f - b) / (f + b) of its shares, one value a bin.
+
+    f is its share in the ellipse of the box in the crop's middle, b its share outside 1.1 boxes.
+    """
+    bins = color_bins(lab)
+    offset = np.arange(len(lab)) + 0.5 - len(lab) / 2
+    x, y = offset / (size_px[0] / 2), offset[:, None] / (size_px[1] / 2)
+    target = _shares(bins[x**2 + y**2 < 1])
+    background = _shares(bins[(np.abs(x) > 1.1) | (np.abs(y) > 1.1)])
+    return np.asarray((target - background) / (target + background + LIKELIHOOD_FLOOR), np.float32)
+
+
+def _shares(bins: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Histogram over the bins, sum about 1, smoothed over chroma."""
+    count = np.bincount(bins, minlength=math.prod(BINS)).astype(np.float32).reshape(BINS)
+    layers = np.ascontiguousarray(count.transpose(1, 2, 0))  # OpenCV smooths over rows and columns
+    smooth = cv2.GaussianBlur(layers, (3, 3), 0.8).transpose(2, 0, 1)
+    return np.asarray(smooth.ravel() / max(len(bins), 1), np.float32)
+
+
+def taps(features: Tensor, centers_px: Floats, sizes_px: Floats, stage: Stage, grid: int) -> Tensor:
+    """What a linear filter over a box reads: the map at grid x grid points of each box, and a constant 1.
+
+    Args:
+        features: (C, n, n) map.
+        centers_px: (N, 2), crop pixels.
+        sizes_px: (N, 2) or (2,), crop pixels.
+        stage: whose grid the map has.
+        grid: points a side.
+
+    Returns:
+        (N, grid * grid * C + 1), row by row of the grid, channels innermost.
+    """
+    read = box_features(features, centers_px, sizes_px, stage, grid).permute(0, 2, 3, 1).flatten(1)
+    return torch.cat([read, torch.ones_like(read[:, :1])], dim=1)
+
+
+def box_features(features: Tensor, centers_px: Floats, sizes_px: Floats, stage: Stage, grid: int) -> Tensor:
+    """(N, C, grid, grid): the same points as the classifier reads them; arguments as of :func:`taps`."""
+    return pooled(features, from_centers(centers_px, sizes_px), stage, grid, samples_per_bin=1)

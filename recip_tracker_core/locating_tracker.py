@@ -1,0 +1,258 @@
+"""The story of a frame: look, propose, classify, refine, know; and how to look for what is lost.
+
+The tracking thread owns everything here. Learning happens behind :class:`~.updater.Updater`, which
+shares one thing with it: the latest :class:`~.appearance.Appearance`, a frozen value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import config
+from .appearance import Appearance, FirstLook, Lesson
+from .attention import AttentionPicture
+from .confidence import History, Judge, Signals, Standing
+from .errors import BoxError, NotInitialisedError
+from .observing import Observer, Sight, View
+from .painting import MapPainter
+from .redetection import Search, Searcher, Sought
+from .refinement import BoxRefiner, Shape
+from .rivals import RivalWatch, Scene, moved
+from .tracker import MIN_SIDE_PX, Clock
+from .types import BoundingBox, Frame, TrackResult, TrackStatus
+from .updater import Updater, UpdateStatistics
+
+Floats = NDArray[np.float64]
+
+SMALLEST_SIZE, LARGEST_SIZE = 0.2, 5.0  # a target's size, in those it was given with
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a tracker is made of; each part can be replaced without the others knowing."""
+
+    observer: Observer
+    refiner: BoxRefiner
+    judge: Judge
+    watch: RivalWatch
+    searcher: Searcher
+    updater: Updater[FirstLook | Lesson, Appearance]
+    painter: MapPainter
+    settings: config.TrackerConfig
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Target:
+    """Where the target is and how it has been going; replaced whole after every frame.
+
+    Attributes:
+        center_px, size_px: (2,) of its box, image pixels.
+        first_size_px: (2,) as it was given.
+        image_px: (2,) width and height of the image that it is in.
+        frames: since the first.
+        history: of the finder's peak.
+        scene: the target among its rivals.
+        standing: what has been concluded.
+        safe: (2,) centre and (2,) size to return to when it is lost.
+        search: while it is lost.
+    """
+
+    center_px: Floats
+    size_px: Floats
+    first_size_px: Floats
+    image_px: Floats
+    history: History
+    safe: tuple[Floats, Floats]
+    scene: Scene = field(default_factory=Scene)
+    standing: Standing = field(default_factory=Standing)
+    frames: int = 0
+    search: Search | None = None
+
+    @property
+    def box(self) -> BoundingBox:
+        """Its box, image pixels."""
+        return BoundingBox(*(self.center_px - self.size_px / 2).tolist(), *self.size_px.tolist())
+
+    def seen_in(self, frame: Frame) -> Target:
+        """The same, or, where a stream has changed its resolution, in the new one's pixels."""
+        image = np.array([frame.width, frame.height], np.float64)
+        if (image == self.image_px).all():
+            return self
+        across = image / self.image_px
+        return replace(
+            self,
+            center_px=self.center_px * across,
+            size_px=self.size_px * across,
+            first_size_px=self.first_size_px * across,
+            image_px=image,
+            safe=(self.safe[0] * across, self.safe[1] * across),
+            scene=Scene(),
+            search=None,
+        )
+
+
+class LocatingTracker:
+    """Follows one target by a filter on a shared map; see :class:`~.tracker.Tracker`.
+
+    Args:
+        parts: see :class:`Parts`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._target: Target | None = None
+
+    def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
+        """See :class:`~.tracker.Tracker`."""
+        box = box.clipped(frame.width, frame.height)
+        if min(box.w, box.h) < MIN_SIDE_PX:
+            raise BoxError(
+                f"a target must have at least {MIN_SIDE_PX} pixels a side inside the image, "
+                f"got {box.w:g} x {box.h:g}"
+            )
+        clock = Clock()
+        published = self._parts.updater.fit(FirstLook(frame.image, box))
+        clock.lap("learn")
+        # Nothing above has touched the old target; nothing below can fail.
+        known = published.model
+        center, size = np.array(box.center), np.array([box.w, box.h])
+        self._target = Target(
+            center_px=center,
+            size_px=size,
+            first_size_px=size,
+            image_px=np.array([frame.width, frame.height], np.float64),
+            history=History(known.first_peak, known.first_sharpness),
+            safe=(center, size),
+        )
+        return TrackResult(
+            box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
+        )
+
+    def update(self, frame: Frame) -> TrackResult:
+        """See :class:`~.tracker.Tracker`."""
+        if self._target is None:
+            raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")
+        clock, target = Clock(), self._target.seen_in(frame)
+        target = replace(target, frames=target.frames + 1)
+        published = self._parts.updater.latest
+        go_on = self._sought if target.standing.status is TrackStatus.LOST else self._followed
+        self._target, signals = go_on(frame, target, published.model, clock)
+        standing = self._target.standing
+        score = signals.margin if np.isfinite(signals.margin) else signals.peak
+        return TrackResult(
+            self._target.box,
+            standing.status,
+            standing.confidence,
+            score,
+            frame.stamp_ns,
+            published.version,
+            clock.laps_s,
+            standing.reason,
+        )
+
+    def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.painter.paint(frame, box, self._parts.updater.latest.model)
+
+    @property
+    def statistics(self) -> UpdateStatistics:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.updater.statistics
+
+    def retune(self, judge: Judge, searcher: Searcher, settings: config.TrackerConfig) -> None:
+        """Change what may change while tracking."""
+        self._parts = replace(self._parts, judge=judge, searcher=searcher, settings=settings)
+
+    @property
+    def observer(self) -> Observer:
+        """That looks at frames."""
+        return self._parts.observer
+
+    def close(self) -> None:
+        """See :class:`~.tracker.Tracker`."""
+        self._parts.updater.close()
+
+    def _followed(
+        self, frame: Frame, target: Target, known: Appearance, clock: Clock
+    ) -> tuple[Target, Signals]:
+        parts, gate = self._parts, self._parts.settings.gate
+        view = parts.observer.look(frame, target.center_px, target.size_px, known)
+        clock.lap("features")
+        sight = parts.observer.followed(view, known, target.history, target.scene)
+        scene, is_merged = self._watched(target, sight)
+        has_moved = parts.judge.moves(sight.signals)
+        seen = sight.signals if has_moved else sight.resting
+        standing, seen = parts.judge.doubting(target.standing, seen, is_merged=is_merged)
+        clock.lap("classify")
+        belief = parts.judge.belief(standing, seen)
+        after = self._moved(target, sight, known, belief) if has_moved else target
+        after = replace(after, scene=moved(scene, after.center_px - target.center_px) if has_moved else scene)
+        clock.lap("refine")
+        standing = parts.judge.followed(standing, seen, has_moved=has_moved)
+        after = _concluded(after, standing)
+        clock.lap("know")
+        if not has_moved:
+            after = replace(after, history=after.history.faded(gate.fading))
+        elif trust := parts.judge.trust(standing, seen):
+            after = replace(after, history=after.history.with_frame(seen, gate.history_rate))
+            self._teach(after, view, trust)
+        clock.lap("learn")
+        return after, seen
+
+    def _watched(self, target: Target, sight: Sight) -> tuple[Scene, bool]:
+        """The target's rivals after one more frame, and whether one of them is in its place."""
+        watch = self._parts.watch
+        if not watch.settings.enabled:
+            return target.scene, False
+        at_px, is_well = sight.in_image_px, sight.signals.strength > watch.settings.well
+        scene = watch.followed(target.scene, sight.others_px, at_px, target.size_px, is_well=is_well)
+        return scene, watch.is_merged(scene, at_px, target.size_px)
+
+    def _moved(self, target: Target, sight: Sight, known: Appearance, belief: float) -> Target:
+        """The target at a place, its size refined there as far as the frame is believed."""
+        refiner, view = self._parts.refiner, sight.view
+        correction = refiner.correction(
+            view.features, sight.place_px, view.size_px, known.regression, draw=target.frames
+        )
+        shape = Shape(target.size_px, target.first_size_px, target.safe[1])
+        shift, size = refiner.refined(correction, shape, view.crop.scale, target.frames, belief)
+        low = np.maximum(SMALLEST_SIZE * target.first_size_px, MIN_SIDE_PX)
+        high = np.maximum(np.minimum(LARGEST_SIZE * target.first_size_px, target.image_px), low)
+        center = np.clip(sight.in_image_px + shift, 0, target.image_px)
+        return replace(target, center_px=center, size_px=np.clip(size, low, high))
+
+    def _teach(self, target: Target, view: View, trust: float) -> None:
+        ridge = self._parts.settings.ridge
+        if target.frames % ridge.interval and target.frames > ridge.eager_frames:
+            return
+        place, size = view.crop.to_crop(target.center_px), target.size_px * view.crop.scale
+        self._parts.updater.submit(Lesson(view.features, place, size, trust, target.frames))
+
+    def _sought(
+        self, frame: Frame, target: Target, known: Appearance, clock: Clock
+    ) -> tuple[Target, Signals]:
+        parts, settings = self._parts, self._parts.settings
+        target = replace(target, history=target.history.faded(settings.gate.fading))
+        sought = Sought(target.center_px, target.size_px, target.image_px, target.history, target.standing)
+        search = target.search or parts.searcher.begun(sought)
+        best, search = parts.searcher.step(frame, sought, search, known)
+        standing = parts.judge.sought(target.standing, best.signals, is_candidate=search.hits > 0)
+        target = replace(target, standing=standing, search=search)
+        if search.candidate_px is not None and search.hits >= settings.recovery.hits:
+            standing = parts.judge.returned(standing)
+            target = replace(target, center_px=search.candidate_px, standing=standing, search=None)
+        clock.lap("search")
+        return target, best.signals
+
+
+def _concluded(target: Target, standing: Standing) -> Target:
+    """The target with what is concluded of it: back at the last safe place when it is lost."""
+    if standing.status is TrackStatus.LOST:
+        center, size = target.safe
+        return replace(target, standing=standing, center_px=center, size_px=size, scene=Scene(), search=None)
+    if standing.is_settled:
+        return replace(target, standing=standing, safe=(target.center_px, target.size_px))
+    return replace(target, standing=standing)

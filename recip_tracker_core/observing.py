@@ -1,0 +1,210 @@
+"""One look at a frame, and what its best place says of itself: propose, and classify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import config
+from .appearance import Appearance, sharpness
+from .classifier import margin
+from .confidence import History, Signals
+from .crops import Crop
+from .encoding import box_features
+from .locator import Locator, Peak, Response
+from .rivals import RivalWatch, Scene
+from .types import Frame
+
+Floats = NDArray[np.float64]
+
+NEAR_PX = 10.0  # how far the witness may be from the finder's peak, crop pixels
+LEAST_LIKENESS = 0.02  # of the witness, that a rival is compared with
+MOST_RIVALRY = 3.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """One look at a frame.
+
+    Attributes:
+        features: (C, n, n) map.
+        crop: what it shows.
+        size_px: (2,) of the target, crop pixels.
+    """
+
+    features: Tensor
+    crop: Crop
+    size_px: Floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sight:
+    """The best place of a view.
+
+    Attributes:
+        view: that it is in.
+        place_px: (2,) crop pixels.
+        signals: there.
+        resting: the same, but with the witness asked where the box is: for a box that does not go there.
+        others_px: (2,) image places of the other peaks of the finder, the highest first.
+    """
+
+    view: View
+    place_px: Floats
+    signals: Signals
+    resting: Signals
+    others_px: tuple[Floats, ...] = ()
+
+    @property
+    def in_image_px(self) -> Floats:
+        """(2,) the same place, image pixels."""
+        return self.view.crop.to_image(self.place_px)
+
+
+class Observer:
+    """Looks at frames.
+
+    Args:
+        locator: that applies the filters.
+        scale: how large a target is seen, and how much around it.
+        window: what a displacement costs a peak.
+        grid: bins a side that the classifier reads of a box.
+        classifier: whose word counts for how much.
+        watch: that tells peaks of the target's rivals.
+    """
+
+    def __init__(
+        self,
+        locator: Locator,
+        scale: config.Map,
+        window: float,
+        grid: int,
+        classifier: config.Classifier,
+        watch: RivalWatch,
+    ) -> None:
+        self._locator, self._scale, self._window, self._watch = locator, scale, window, watch
+        self._grid = grid
+        self._witness_share, self._rescored = classifier.witness_share, classifier.rescored
+
+    def crop(self, center_px: Floats, size_px: Floats, zoom: float = 1.0) -> Crop:
+        """What a look around a place shows of the image; (2,) each, image pixels."""
+        return Crop.around(center_px, size_px, self._scale.target_px, self._scale.region_px, zoom)
+
+    def look(
+        self, frame: Frame, center_px: Floats, size_px: Floats, known: Appearance, zoom: float = 1.0
+    ) -> View:
+        """A look at a frame around a place, at the scale of a target of that size."""
+        crop = self.crop(center_px, size_px, zoom)
+        return View(known.encoder.encode(crop.cut(frame.image)), crop, size_px * crop.scale)
+
+    def followed(self, view: View, known: Appearance, history: History, scene: Scene) -> Sight:
+        """Where the finder sees the target most, near the middle rather than far from it.
+
+        A peak where a known rival was going is that rival; where there is no other one, the best has no
+        strength.
+        """
+        finder, witness = self._responses(view, known)
+        peaks = self._distinct_peaks(finder, view, history)
+        margins = self._margins(view, [peak.place_px for peak in peaks], known)
+        crop, size_px = view.crop, view.size_px / view.crop.scale
+        at_px = [crop.to_image(peak.place_px) for peak in peaks]
+        own = [
+            index
+            for index, at in enumerate(at_px)
+            if not self._watch.is_rivals(at, scene, crop.center_px, size_px)
+        ]
+        chosen = self._chosen(peaks, margins, own)
+        explained = [crop.to_crop(place_px) for place_px in self._watch.known_places(scene)]
+        signals = self._signals(
+            view, peaks[chosen], margins[chosen], finder, witness, known, history, explained
+        )
+        if not own:
+            signals = replace(signals, strength=0.0)
+        others = tuple(at for index, at in enumerate(at_px) if index != chosen)
+        middle = np.full(2, crop.side_px / 2)
+        resting = replace(signals, **_likeness(witness, middle, view, known, explained))
+        return Sight(view, peaks[chosen].place_px, signals, resting, others)
+
+    def _distinct_peaks(self, finder: Response, view: View, history: History) -> list[Peak]:
+        """The best place, and the others where rivals may be."""
+        best, settings = finder.peak(self._window), self._watch.settings
+        if not settings.enabled:
+            return [best]
+        peaks = finder.peaks(self._window, view.size_px, settings.peak * history.peak)
+        return [best, *(peak for peak in peaks if (peak.place_px != best.place_px).any())]
+
+    def _chosen(self, peaks: list[Peak], margins: NDArray[np.float32], own: list[int]) -> int:
+        """Index of the peak that the classifier likes most, of those that are nearly as high as the best."""
+        best = own[0] if own else 0
+        if np.isnan(margins[best]):
+            return best
+        high = [index for index in own if peaks[index].value >= (1 - self._rescored) * peaks[best].value]
+        return max(high, key=lambda index: float(margins[index]), default=best)
+
+    def sought(self, view: View, known: Appearance, history: History, *, is_coarse: bool) -> Sight:
+        """Where finder and witness together see the target most; in a coarse view wherever that is."""
+        finder, witness = self._responses(view, known)
+        both = Response((finder.values + witness.values) * np.float32(0.5), finder.at_px)
+        place = both.peak(0.0 if is_coarse else self._window).place_px
+        peak = Peak(place, finder.near(place, NEAR_PX))
+        margin_there = self._margins(view, [place], known)[0]
+        signals = self._signals(view, peak, margin_there, finder, witness, known, history)
+        return Sight(view, place, signals, signals)
+
+    def _responses(self, view: View, known: Appearance) -> tuple[Response, Response]:
+        finder, witness = self._locator.responses(view.features, view.size_px, known.filters)
+        return finder, witness
+
+    def _signals(
+        self,
+        view: View,
+        peak: Peak,
+        margin_there: np.float32,
+        finder: Response,
+        witness: Response,
+        known: Appearance,
+        history: History,
+        explained: Sequence[Floats] = (),
+    ) -> Signals:
+        place = peak.place_px
+        sharp = sharpness(peak.value, finder.beyond(place, view.size_px))
+        return Signals(
+            peak=peak.value,
+            sharpness=sharp,
+            strength=history.strength(peak.value, sharp),
+            **_likeness(witness, place, view, known, explained),
+            margin=float(margin_there),
+        )
+
+    def _margins(self, view: View, places_px: list[Floats], known: Appearance) -> NDArray[np.float32]:
+        """(N,) the classifier's scores of places: the newest head's and the first one's; NaN without one."""
+        if known.head is None or known.first_head is None:
+            return np.full(len(places_px), np.nan, np.float32)
+        stage, at_px = known.encoder.stage, np.stack(places_px)
+        with torch.no_grad():
+            features = box_features(view.features, at_px, view.size_px, stage, self._grid)
+            newest, first = (margin(head(features)) for head in (known.head, known.first_head))
+            return np.asarray(torch.lerp(newest, first, self._witness_share).cpu().numpy())
+
+
+def _likeness(
+    witness: Response, place_px: Floats, view: View, known: Appearance, explained: Sequence[Floats]
+) -> dict[str, float]:
+    """The witness's answer at a place, and its best ones elsewhere, with and without known rivals."""
+    here = witness.near(place_px, NEAR_PX)
+    elsewhere = witness.outside(place_px, view.size_px)
+    unexplained = elsewhere.copy()
+    for rival_px in explained:
+        unexplained &= witness.outside(rival_px, view.size_px)
+    best, stranger = (float(witness.values[where].max(initial=0)) for where in (elsewhere, unexplained))
+    unit = max(here, LEAST_LIKENESS)
+    return {
+        "likeness": here / known.first_peak,
+        "rivalry": min(best / unit, MOST_RIVALRY),
+        "strangeness": min(stranger / unit, MOST_RIVALRY),
+    }

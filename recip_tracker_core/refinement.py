@@ -1,0 +1,154 @@
+"""The third stage of a frame: how the box should change, by ridge regression on jittered boxes.
+
+A regression is right only over the range that it was trained on, so the jitter is narrow, and the same
+in training and in use. How much of a known jitter it undoes says how far it can be believed: each of
+its answers is shrunk by that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import config, quasirandom
+from .backbones import Stage
+from .encoding import taps
+from .ridge import Moments
+
+Floats = NDArray[np.float64]
+
+CENTER_BOUND = 0.15  # boxes that the centre moves in one frame at most
+JITTER_DEVIATION = 0.5  # of the span at which it is cut off
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Correction:
+    """How a box should change, before any gain.
+
+    Attributes:
+        shift_px: (2,) of the centre, crop pixels.
+        log_size: of both sides.
+        log_aspect: half of what the ratio of width to height grows by.
+    """
+
+    shift_px: Floats
+    log_size: float
+    log_aspect: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shape:
+    """A target's sizes, (2,) each, image pixels: the last, the first, and the last one that was safe."""
+
+    size_px: Floats
+    first_px: Floats
+    safe_px: Floats
+
+
+class BoxRefiner:
+    """Learns and applies the regression.
+
+    Args:
+        settings: of the regression.
+        stage: whose grid the maps have.
+        seed: shifts the jitter.
+    """
+
+    def __init__(self, settings: config.Refiner, stage: Stage, seed: int) -> None:
+        self._settings, self._stage, self._seed = settings, stage, seed
+
+    def moments(self, features: Tensor, center_px: Floats, size_px: Floats, count: int, draw: int) -> Moments:
+        """What one map teaches of a box: ``count`` jittered ones, and what each lacks to the true one.
+
+        Args:
+            features: (C, n, n) map.
+            center_px, size_px: (2,) of the box, crop pixels.
+            count: of jittered boxes.
+            draw: which part of the sequence of jitters is used.
+        """
+        centers, sizes = self._jittered(center_px, size_px, count, draw)
+        x = self._taps(features, centers, sizes)
+        log_sides = np.log(size_px / sizes)
+        wanted = np.column_stack(
+            [
+                (center_px - centers) / sizes,
+                log_sides.mean(axis=1),
+                (log_sides[:, 0] - log_sides[:, 1]) / 2,
+            ]
+        )
+        return Moments.of(x, torch.from_numpy(wanted).to(x), torch.full_like(x[:, 0], 1 / count))
+
+    def correction(
+        self, features: Tensor, center_px: Floats, size_px: Floats, weights: Tensor, draw: int
+    ) -> Correction:
+        """The mean answer for boxes jittered around a given one, shrunk by its reliability.
+
+        Args:
+            weights: (D + 1, 4), from :meth:`moments`; the rest as there.
+        """
+        centers, sizes = self._jittered(center_px, size_px, self._settings.candidates, draw)
+        answer = (self._taps(features, centers, sizes) @ weights).cpu().numpy().astype(np.float64)
+        log_sides = np.log(sizes / size_px)
+        log_size, log_aspect = log_sides.mean(axis=1), (log_sides[:, 0] - log_sides[:, 1]) / 2
+        shift = (centers + answer[:, :2] * sizes).mean(axis=0) - center_px
+        return Correction(
+            shift * _reliability((centers - center_px) / size_px, answer[:, :2]),
+            _reliability(log_size, answer[:, 2]) * float((log_size + answer[:, 2]).mean()),
+            _reliability(log_aspect, answer[:, 3]) * float((log_aspect + answer[:, 3]).mean()),
+        )
+
+    def refined(
+        self, correction: Correction, shape: Shape, scale: float, frames: int, belief: float
+    ) -> tuple[Floats, Floats]:
+        """The part of a correction that is followed in one frame.
+
+        A size is followed as far as the frame is believed, and goes back towards the last safe one
+        otherwise: an occluder makes boxes grow.
+
+        Args:
+            correction: what the map asks for.
+            shape: the target's sizes so far.
+            scale: crop pixels an image pixel.
+            frames: since the first; the centre is trusted to the locator at first.
+            belief: how far the frame is believed, 0 to 1.
+
+        Returns:
+            The (2,) shift of the centre and the (2,) new size, image pixels.
+        """
+        settings = self._settings
+        bound = np.log(settings.size_step)
+        log_size = np.clip(settings.size_gain * correction.log_size, -bound, bound)
+        log_aspect = np.clip(settings.aspect_gain * correction.log_aspect, -bound / 2, bound / 2)
+        since_first = np.log(shape.size_px / shape.first_px)
+        log_aspect -= settings.aspect_pull * (since_first[0] - since_first[1]) / 2
+        step = belief * np.array([log_size + log_aspect, log_size - log_aspect])
+        step += (1 - belief) * settings.doubt_pull * np.log(shape.safe_px / shape.size_px)
+        limit = CENTER_BOUND * shape.size_px
+        gain = settings.center_gain * min(1.0, frames / settings.center_ramp)
+        return gain * np.clip(correction.shift_px / scale, -limit, limit), shape.size_px * np.exp(step)
+
+    def _jittered(self, center_px: Floats, size_px: Floats, count: int, draw: int) -> tuple[Floats, Floats]:
+        """(count, 2) centres and sizes, in antithetic pairs, so that their mean is the box itself."""
+        settings, half = self._settings, -(-count // 2)
+        unit = torch.from_numpy(quasirandom.points(half, 4, draw * half, self._seed))
+        quantile = JITTER_DEVIATION * torch.special.ndtri(unit).clamp(
+            -1 / JITTER_DEVIATION, 1 / JITTER_DEVIATION
+        )
+        normal = torch.cat([quantile, -quantile])[:count].clamp(-1, 1).numpy()
+        size, aspect = normal[:, 2] * settings.jitter_size, normal[:, 3] * settings.jitter_aspect
+        sizes = size_px * np.exp(np.column_stack([size + aspect, size - aspect]))
+        return center_px + normal[:, :2] * settings.jitter_center * size_px, sizes
+
+    def _taps(self, features: Tensor, centers: Floats, sizes: Floats) -> Tensor:
+        extent = self._settings.extent
+        return taps(features, centers, sizes * extent, self._stage, self._settings.grid)
+
+
+def _reliability(jitter: Floats, answer: Floats) -> float:
+    """How much of a known jitter the answers undo, 0 to 1: the slope of a line through the origin."""
+    jitter, answer = jitter - jitter.mean(axis=0), answer - answer.mean(axis=0)
+    return float(np.clip(-(jitter * answer).sum() / ((jitter**2).sum() + 1e-9), 0, 1))

@@ -1,0 +1,280 @@
+"""How a target is learned: what runs behind the :class:`~.updater.Updater`.
+
+:class:`Teacher` is a function of a request and of the newest appearance, so it may run on any thread,
+and a failure leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import config, sampling
+from .appearance import Appearance, FirstLook, Lesson, Samples, sharpness
+from .classifier import Head
+from .crops import Crop
+from .encoding import Encoder, MapSource, box_features
+from .errors import LearningError
+from .first_views import TrainingView, first_views
+from .learning import LearningRequest, Recipe, learn
+from .locator import Locator
+from .refinement import BoxRefiner
+from .ridge import Moments, RidgeMemory, mean_moments
+from .types import BoundingBox
+
+Floats = NDArray[np.float64]
+ShouldStop = Callable[[], bool]
+
+HARD_DRAWS = 4  # of points a view, once the first solution says which negatives are hard
+FIRST_DRAWS = 1000  # later frames' points come after all that a first frame draws
+
+
+class ClassifierTeacher:
+    """Teaches the attentive classifier (Eq. 5) on what the map shows at boxes.
+
+    Args:
+        head: that a first fit starts from, by the number of channels of the map.
+        grid: bins a side of a box.
+        recipe: of a step.
+        first_fit, update, memory: how much is learned, when, and from how many frames.
+        seed: of every draw.
+    """
+
+    def __init__(
+        self,
+        head: Callable[[int], Head],
+        grid: int,
+        recipe: Recipe,
+        first_fit: config.FirstFit,
+        update: config.Update,
+        memory: config.Memory,
+        seed: int,
+    ) -> None:
+        self._head, self._grid, self._recipe = head, grid, recipe
+        self._first_fit, self._update, self._memory, self._seed = first_fit, update, memory, seed
+
+    def first(
+        self, views: list[TrainingView], encoder: Encoder, should_stop: ShouldStop
+    ) -> tuple[Head, Samples] | None:
+        """A head and the samples of the first frame, or None when told to stop."""
+        plan, chance = self._first_fit, np.random.default_rng(self._seed)
+        upright = [view for view in views if view.is_upright]
+        counts = -(-plan.positives // len(upright)), -(-plan.negatives // len(upright))
+        pairs = [self._drawn(view, encoder, counts, sampling.first_negatives, chance) for view in upright]
+        samples = Samples(*((torch.cat(kind),) for kind in zip(*pairs, strict=True)))
+        request = LearningRequest(
+            self._head(encoder.channels).to(samples.positives[0].device),
+            samples.positives,
+            samples.negatives,
+            plan.iterations,
+            plan.learning_rate,
+            self._seed,
+        )
+        head = learn(request, None, self._recipe, should_stop)
+        return None if head is None else (head, samples)
+
+    def later(
+        self, appearance: Appearance, view: TrainingView, frame: int, should_stop: ShouldStop
+    ) -> tuple[Head | None, Samples] | None:
+        """The head and the samples after one more frame that taught the locator.
+
+        Most frames change neither: only from each ``interval`` frames one is remembered, and learned.
+        None when told to stop.
+        """
+        assert appearance.samples is not None
+        plan, memory = self._update, self._memory
+        if frame - appearance.head_frame < plan.interval:
+            return appearance.head, appearance.samples
+        chance = np.random.default_rng((self._seed, frame))
+        counts = plan.positives, plan.negatives
+        drawn = self._drawn(view, appearance.encoder, counts, sampling.negatives, chance)
+        samples = appearance.samples.with_frame(*drawn, memory.long_frames, memory.short_frames)
+        request = LearningRequest(
+            None,
+            samples.positives,
+            samples.negatives,
+            plan.iterations,
+            plan.learning_rate,
+            int(chance.integers(2**31)),
+        )
+        head = learn(request, appearance.head, self._recipe, should_stop)
+        return None if head is None else (head, samples)
+
+    def _drawn(
+        self,
+        view: TrainingView,
+        encoder: Encoder,
+        counts: tuple[int, int],
+        negatives: Callable[..., NDArray[np.float32]],
+        chance: np.random.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """(N, C, grid, grid) samples of the target and of the background."""
+        side = view.features.shape[-1] * encoder.stage.stride
+        box = BoundingBox(*(view.center_px - view.size_px / 2), *view.size_px)
+        drawn = (
+            sampling.positives(box, side, side, counts[0], chance).astype(np.float64),
+            negatives(box, side, side, counts[1], chance).astype(np.float64),
+        )
+        stage, grid = encoder.stage, self._grid
+        positive, negative = (
+            box_features(view.features, boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:], stage, grid)
+            for boxes in drawn
+        )
+        return positive, negative
+
+
+class Teacher:
+    """Makes and improves appearances.
+
+    Args:
+        source: of maps.
+        locator, refiner: who know what a map teaches.
+        classifier: likewise, or None for no classifier.
+        memory: of the ridge regressions.
+        settings: of the map, the filter and the regression.
+        seed: of the views' shifts.
+    """
+
+    def __init__(
+        self,
+        source: MapSource,
+        locator: Locator,
+        refiner: BoxRefiner,
+        classifier: ClassifierTeacher | None,
+        settings: config.TrackerConfig,
+    ) -> None:
+        self._source, self._locator, self._refiner, self._classifier = source, locator, refiner, classifier
+        self._map, self._ridge = settings.map, settings.ridge
+        self._filter, self._regression = settings.locator, settings.refiner
+        self._seed = settings.seed
+
+    def __call__(
+        self, request: FirstLook | Lesson, latest: Appearance | None, should_stop: ShouldStop
+    ) -> Appearance | None:
+        """What is known after a request, or None when told to stop.
+
+        Raises:
+            LearningError: for a lesson before a first look, or when weights do not stay finite.
+        """
+        if isinstance(request, FirstLook):
+            taught = self._first(request, should_stop)
+        elif latest is None:
+            raise LearningError("there is no appearance to start from: an update came before the first fit")
+        else:
+            taught = self._later(request, latest, should_stop)
+        if taught is not None and not all(
+            bool(weights.isfinite().all()) for weights in (taught.finder, taught.regression)
+        ):
+            raise LearningError(
+                "learning diverged: the weights are no longer finite; the last good ones stay"
+            )
+        return taught
+
+    def _first(self, look: FirstLook, should_stop: ShouldStop) -> Appearance | None:
+        center, size = np.array(look.box.center), np.array([look.box.w, look.box.h])
+        crop = Crop.around(center, size, self._map.target_px, self._map.region_px)
+        encoder = self._source.fitted(crop.cut(look.image), size * crop.scale)
+        views = first_views(look.image, encoder, crop, size, self._seed)
+        locator_moments: list[Moments] = []
+        for draw, view in enumerate(views):
+            locator_moments.append(self._located(view, draw))
+        easy = self._solved_filter(RidgeMemory(mean_moments(locator_moments)))
+        locator_moments = []
+        for draw in range(len(views), (HARD_DRAWS + 1) * len(views)):
+            if should_stop():
+                return None
+            locator_moments.append(self._located(views[draw % len(views)], draw, easy))
+        locator_memory = RidgeMemory(mean_moments(locator_moments))
+        finder = self._solved_filter(locator_memory)
+        upright = [view for view in views if view.is_upright]
+        refiner_memory = RidgeMemory(
+            mean_moments(
+                [
+                    self._fitted_box(view, self._regression.first_samples, draw)
+                    for draw, view in enumerate(upright)
+                ]
+            )
+        )
+        if should_stop():
+            return None
+        head, samples = None, None
+        if self._classifier is not None:
+            taught = self._classifier.first(views, encoder, should_stop)
+            if taught is None:
+                return None
+            head, samples = taught
+        (response,) = self._locator.responses(views[0].features, views[0].size_px, finder)
+        peak = response.peak()
+        return Appearance(
+            encoder=encoder,
+            finder=finder,
+            witness=finder,
+            first_peak=peak.value,
+            first_sharpness=sharpness(peak.value, response.beyond(peak.place_px, views[0].size_px)),
+            regression=self._solved_regression(refiner_memory),
+            head=head,
+            first_head=head,
+            locator_memory=locator_memory,
+            refiner_memory=refiner_memory,
+            samples=samples,
+        )
+
+    def _later(self, lesson: Lesson, known: Appearance, should_stop: ShouldStop) -> Appearance | None:
+        view = TrainingView(lesson.features, lesson.center_px, lesson.size_px, is_upright=True)
+        draw = known.lessons + FIRST_DRAWS
+        settings = self._ridge
+        locator_memory = known.locator_memory.with_frame(
+            self._located(view, draw, known.finder, known.first_peak), self._rate(lesson)
+        )
+        if should_stop():
+            return None
+        refiner_memory = known.refiner_memory.with_frame(
+            self._fitted_box(view, self._regression.samples, draw), self._rate(lesson)
+        )
+        taught = replace(
+            known,
+            locator_memory=locator_memory,
+            refiner_memory=refiner_memory,
+            lessons=known.lessons + 1,
+        )
+        if should_stop():
+            return None
+        is_new = lesson.frame <= settings.eager_frames
+        if is_new or known.lessons % settings.solve_interval == 0:
+            taught = replace(taught, finder=self._solved_filter(locator_memory))
+        if is_new or known.lessons % settings.solve_interval == 1 % settings.solve_interval:
+            taught = replace(taught, regression=self._solved_regression(refiner_memory))
+        if self._classifier is None or known.samples is None:
+            return taught
+        later = self._classifier.later(known, view, lesson.frame, should_stop)
+        if later is None:
+            return None
+        head, samples = later
+        head_frame = known.head_frame if head is known.head else lesson.frame
+        return replace(taught, head=head, head_frame=head_frame, samples=samples)
+
+    def _rate(self, lesson: Lesson) -> float:
+        """A plain mean over the first frames, forgetting by a fixed rate later; less where trust is less."""
+        settings = self._ridge
+        forgetting = settings.forgetting * settings.interval
+        mean = 1 / (lesson.frame / settings.interval + 1) if lesson.frame < 3 / settings.forgetting else 0.0
+        return lesson.trust * min(0.5, max(forgetting, mean))
+
+    def _located(
+        self, view: TrainingView, draw: int, finder: Tensor | None = None, first_peak: float = 1.0
+    ) -> Moments:
+        return self._locator.moments(view.features, view.center_px, view.size_px, draw, finder, first_peak)
+
+    def _fitted_box(self, view: TrainingView, count: int, draw: int) -> Moments:
+        return self._refiner.moments(view.features, view.center_px, view.size_px, count, draw)
+
+    def _solved_filter(self, memory: RidgeMemory) -> Tensor:
+        return memory.solved(self._filter.ridge, self._ridge.first_share, self._ridge.ramp)
+
+    def _solved_regression(self, memory: RidgeMemory) -> Tensor:
+        return memory.solved(self._regression.ridge, self._ridge.first_share, self._ridge.ramp)

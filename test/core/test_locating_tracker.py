@@ -1,0 +1,319 @@
+"""The tracker that finds the target by a filter: what it promises beyond test_tracking.py."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from recip_tracker_core import BoundingBox, Frame, Tracker, TrackerConfig, TrackResult, TrackStatus
+from recip_tracker_core.appearance import Appearance, FirstLook, Lesson
+from recip_tracker_core.build import build_tracker, retune
+from recip_tracker_core.errors import BoxError
+from recip_tracker_core.geometry import iou
+from recip_tracker_core.locating_tracker import LocatingTracker
+from recip_tracker_core.parameters import replaced
+from recip_tracker_core.updater import Published, Updater, UpdateStatistics
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Tracker]
+Clip = list[tuple[np.ndarray, tuple[int, int, int, int]]]
+Render = Callable[..., Clip]
+TRACKED, UNCERTAIN, LOST = TrackStatus.TRACKED, TrackStatus.UNCERTAIN, TrackStatus.LOST
+
+HIDDEN = range(5, 32)  # a good part of a round: it appears beyond the view of the place where it was lost
+
+
+def frames_of(clip: Clip) -> list[Frame]:
+    return [Frame(image, stamp_ns=index, index=index) for index, (image, _) in enumerate(clip)]
+
+
+def follow(tracker: Tracker, clip: Clip) -> list[TrackResult]:
+    first, *others = frames_of(clip)
+    return [tracker.init(first, BoundingBox(*clip[0][1])), *map(tracker.update, others)]
+
+
+def overlaps(results: list[TrackResult], clip: Clip) -> np.ndarray:
+    return iou(np.stack([result.box.as_array() for result in results]), np.array([box for _, box in clip]))
+
+
+def said(results: list[TrackResult]) -> list[tuple]:
+    return [(r.box, r.status, r.confidence, r.score, r.model_version, r.reason) for r in results]
+
+
+def in_turn(values: list) -> list:
+    """Without repetitions of the one before."""
+    return [value for index, value in enumerate(values) if index == 0 or value != values[index - 1]]
+
+
+@pytest.fixture(scope="module")
+def hidden_clip(rendered_clip: Render) -> Clip:
+    return rendered_clip(frames=42, seed=1, hidden=HIDDEN)
+
+
+@pytest.fixture(scope="module")
+def through(small: Callable[..., TrackerConfig], hidden_clip: Clip) -> list[TrackResult]:
+    """The results of the clip in which the target is hidden."""
+    with contextlib.closing(build_tracker(small())) as tracker:
+        return follow(tracker, hidden_clip)
+
+
+def test_a_hidden_target_is_lost_and_found_again_where_it_reappears(
+    through: list[TrackResult], hidden_clip: Clip
+) -> None:
+    assert in_turn([result.status for result in through]) == [TRACKED, UNCERTAIN, LOST, UNCERTAIN, TRACKED]
+    assert all(result.status is TRACKED for result in through[: HIDDEN.start])
+    assert through[HIDDEN.stop - 1].status is LOST
+    overlap = overlaps(through, hidden_clip)
+    assert overlap[HIDDEN.stop - 1] == 0  # it comes back elsewhere
+    assert overlap[-3:].min() > 0.7
+
+
+def test_a_lost_target_keeps_the_last_box_that_was_safe(through: list[TrackResult]) -> None:
+    lost = [result.box for result in through if result.status is LOST]
+    safe = [result.box for result in through[: HIDDEN.start]]
+    assert len(set(lost)) == 1
+    assert lost[0] in safe
+
+
+def test_a_box_that_has_drifted_goes_back_there_when_it_is_lost(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=20, seed=1, hidden=range(5, 20))
+    # without a gate the box follows whatever peak there is
+    results = follow(make_tracker(**{"gate.enabled": False, "confidence.hopeless": 0.25}), clip)
+    statuses = [result.status for result in results]
+    drifted, lost = results[statuses.index(LOST) - 1].box, results[statuses.index(LOST)].box
+    assert iou(drifted.as_array()[None], lost.as_array())[0] < 0.9
+    assert lost in [result.box for result in results[: HIDDEN.start]]
+
+
+def test_nothing_is_learned_from_its_loss_until_its_return_is_confirmed(through: list[TrackResult]) -> None:
+    statuses = [result.status for result in through]
+    lost = statuses.index(LOST)
+    confirmed = statuses.index(TRACKED, lost)
+    versions = [result.model_version for result in through]
+    assert len(set(versions[lost + 1 : confirmed + 1])) == 1  # a frame is answered before it is learned
+    assert versions[-1] > versions[confirmed]
+
+
+def test_a_reason_is_given_whenever_it_is_not_tracked_and_never_else(through: list[TrackResult]) -> None:
+    assert all(bool(result.reason) == (result.status is not TRACKED) for result in through)
+
+
+def test_confidence_is_high_while_it_is_seen_and_low_while_it_is_lost(through: list[TrackResult]) -> None:
+    assert min(result.confidence for result in through[: HIDDEN.start]) > 0.9
+    hidden = [r.confidence for r in through[HIDDEN.start : HIDDEN.stop] if r.status is LOST]
+    assert max(hidden) < 0.25
+    assert through[-1].confidence > 0.9
+
+
+def test_two_runs_are_identical_through_loss_and_return(
+    through: list[TrackResult], make_tracker: Make, hidden_clip: Clip
+) -> None:
+    assert said(follow(make_tracker(), hidden_clip)) == said(through)
+
+
+def test_looking_at_its_attention_changes_nothing(make_tracker: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=6, seed=1)
+    watched, alone = make_tracker(), make_tracker()
+    results = [watched.init(Frame(clip[0][0]), BoundingBox(*clip[0][1]))]
+    for frame in frames_of(clip)[1:]:
+        results.append(watched.update(frame))
+        watched.attention(frame, results[-1].box)
+    assert said(results) == said(follow(alone, clip))
+
+
+def test_where_recovery_is_off_a_target_is_never_lost(make_tracker: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=25, seed=1, hidden=range(5, 25))
+    results = follow(make_tracker(**{"recovery.enabled": False}), clip)
+    assert in_turn([result.status for result in results]) == [TRACKED, UNCERTAIN]
+
+
+def test_where_the_gate_is_off_every_frame_moves_the_box_and_is_learned(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=12, seed=1, hidden=range(5, 12))
+    tracker = make_tracker(**{"gate.enabled": False, "recovery.enabled": False, "ridge.interval": 1})
+    results = follow(tracker, clip)
+    assert [result.model_version for result in results] == [1, *range(1, 12)]
+    assert len({result.box for result in results[5:]}) == 7
+
+
+def test_first_all_frames_teach_and_later_one_of_an_interval(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    tracker = make_tracker(**{"ridge.eager_frames": 2, "ridge.interval": 4})
+    results = follow(tracker, rendered_clip(frames=14, seed=1))
+    # after frames 1, 2, 4, 8 and 12
+    assert [r.model_version for r in results] == [1, 1, 2, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6]
+    assert tracker.statistics.completed == 6
+
+
+class Watched:
+    """A real updater, with a count of how often its latest model was read, and what was asked of it."""
+
+    def __init__(self, updater: Updater[FirstLook | Lesson, Appearance]) -> None:
+        self._updater = updater
+        self.reads = 0
+        self.lessons: list[Lesson] = []
+
+    @property
+    def latest(self) -> Published[Appearance]:
+        self.reads += 1
+        return self._updater.latest
+
+    @property
+    def statistics(self) -> UpdateStatistics:
+        return self._updater.statistics
+
+    def fit(self, request: FirstLook) -> Published[Appearance]:
+        return self._updater.fit(request)
+
+    def submit(self, request: Lesson) -> None:
+        self.lessons.append(request)
+        self._updater.submit(request)
+
+    def close(self) -> None:
+        self._updater.close()
+
+
+def test_a_frame_sees_one_version_and_teaches_where_the_box_is(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=6, seed=1)
+    parts = make_tracker()._parts
+    watched = Watched(parts.updater)
+    results = follow(LocatingTracker(replace(parts, updater=watched)), clip)
+    assert watched.reads == 5  # once a frame
+    assert [lesson.frame for lesson in watched.lessons] == [1, 2, 3, 4, 5]
+    assert all(0 < lesson.trust <= 1 for lesson in watched.lessons)
+    for lesson, result in zip(watched.lessons, results[1:], strict=True):
+        assert lesson.size_px[0] / lesson.size_px[1] == pytest.approx(result.box.w / result.box.h)
+        assert np.abs(lesson.center_px - 80).max() < 20
+
+
+def test_a_failing_lesson_is_counted_and_the_target_followed_on(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    diverging = {
+        "update.learning_rate": 1.0,
+        "update.iterations": 200,
+        "update.interval": 1,
+        "optimizer.clip_norm": 1e6,
+        "optimizer.momentum": 0.99,
+    }
+    clip = rendered_clip(frames=5, seed=1)
+    tracker = make_tracker(**diverging)
+    results = follow(tracker, clip)
+    assert tracker.statistics.failed > 0
+    assert "diverged" in str(tracker.statistics.failure)
+    assert overlaps(results, clip).min() > 0.7
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["classifier", "no-classifier"])
+def test_with_or_without_a_classifier_it_follows_scores_and_shows_where_it_looks(
+    make_tracker: Make, rendered_clip: Render, enabled: bool
+) -> None:
+    clip = rendered_clip(frames=8, seed=2)
+    tracker = make_tracker(**{"classifier.enabled": enabled})
+    results = follow(tracker, clip)
+    assert overlaps(results, clip).min() > 0.7
+    assert np.isfinite([result.score for result in results[1:]]).all()
+    attention = tracker.attention(Frame(clip[-1][0]), results[-1].box).attention
+    inner = np.zeros(attention.shape, bool)
+    quarter = len(attention) // 4
+    inner[quarter:-quarter, quarter:-quarter] = True
+    assert attention.max() == pytest.approx(1)
+    assert attention[inner].mean() > 1.4 * attention[~inner].mean()
+
+
+def test_a_stream_that_changes_its_resolution_while_the_target_is_lost(
+    make_tracker: Make, hidden_clip: Clip
+) -> None:
+    clip = hidden_clip
+    tracker = make_tracker()
+    results = follow(tracker, clip[: HIDDEN.stop - 1])
+    assert results[-1].status is LOST
+    doubled = [(cv2.resize(image, None, fx=2, fy=2), tuple(2 * v for v in box)) for image, box in clip]
+    before = results[-1].box
+    after = tracker.update(Frame(doubled[HIDDEN.stop - 1][0]))
+    assert after.status is LOST
+    np.testing.assert_allclose(after.box.as_array(), 2 * before.as_array())
+    later = [tracker.update(Frame(image)) for image, _ in doubled[HIDDEN.stop :]]
+    assert later[-1].status is TRACKED
+    assert overlaps(later, doubled[HIDDEN.stop :])[-1] > 0.7
+
+
+def test_a_stream_that_changes_its_resolution_before_the_target_is_lost(
+    make_tracker: Make, hidden_clip: Clip
+) -> None:
+    tracker = make_tracker()
+    results = follow(tracker, hidden_clip[: HIDDEN.start + 2])
+    assert results[-1].status is UNCERTAIN
+    safe = [2 * result.box.as_array() for result in results[: HIDDEN.start]]
+    for image, _ in hidden_clip[HIDDEN.start + 2 : HIDDEN.stop]:
+        result = tracker.update(Frame(cv2.resize(image, None, fx=2, fy=2)))
+    assert result.status is LOST
+    assert any(np.allclose(result.box.as_array(), box) for box in safe)
+
+
+def test_a_stream_that_becomes_eight_times_as_large_is_followed_on(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=4, seed=1)
+    tracker = make_tracker()
+    follow(tracker, clip[:3])
+    image, box = clip[3]
+    result = tracker.update(Frame(cv2.resize(image, None, fx=8, fy=8)))
+    assert iou(result.box.as_array()[None], 8 * np.array(box, np.float32))[0] > 0.7
+
+
+def test_a_box_that_is_refused_leaves_the_present_track(make_tracker: Make, rendered_clip: Render) -> None:
+    clip = rendered_clip(frames=6, seed=1)
+    disturbed, untouched = make_tracker(), make_tracker()
+    results = [disturbed.init(Frame(clip[0][0]), BoundingBox(*clip[0][1]))]
+    for frame in frames_of(clip)[1:]:
+        with pytest.raises(BoxError):
+            disturbed.init(frame, BoundingBox(160, 0, 9, 9))
+        results.append(disturbed.update(frame))
+    assert said(results) == said(follow(untouched, clip))
+
+
+def test_a_target_that_leaves_the_image_keeps_a_box_whose_centre_is_in_it(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    image, (x, y, w, h) = rendered_clip(frames=1, seed=1)[0]
+    tracker = make_tracker()
+    tracker.init(Frame(image), BoundingBox(x, y, w, h))
+    for step in range(1, 14):
+        moved = np.roll(image, 5 * step, axis=1)
+        moved[:, : 5 * step] = image[:, :1]
+        center = tracker.update(Frame(moved)).box.center
+        assert 0 <= center[0] <= 160
+        assert 0 <= center[1] <= 120
+
+
+@pytest.mark.parametrize("proposals", ["locator", "gaussian"])
+def test_what_is_called_tracked_may_change_while_it_tracks(
+    make_tracker: Make, rendered_clip: Render, proposals: str
+) -> None:
+    clip = rendered_clip(frames=4, seed=1)
+    tracker = make_tracker(proposals=proposals)
+    assert follow(tracker, clip)[-1].status is TRACKED
+    name = "confidence.tracked" if proposals == "locator" else "search.tracked"
+    retune(tracker, replaced(TrackerConfig(), {name: 1.0}))
+    assert tracker.update(Frame(clip[-1][0])).status is UNCERTAIN
+
+
+def test_a_result_says_how_long_each_stage_took(through: list[TrackResult]) -> None:
+    followed = next(result for result in through[1:] if result.status is TRACKED)
+    lost = [result for result in through if result.status is LOST][-1]
+    assert {"features", "classify", "refine", "learn"} <= set(followed.timings_s)
+    assert "search" in lost.timings_s
+    assert all(seconds >= 0 for result in through for seconds in result.timings_s.values())
