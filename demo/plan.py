@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clips import Box
+from clips import Box, Truth
 
 CAMERA = "/camera/image"
 INIT = "/tracker/init"
@@ -37,6 +37,8 @@ class Plan:
         seed: of the tracker.
         device: what the tracker computes on, for people.
         out: folder of all that the run leaves.
+        truth: where the target is in each picture of the video, pixels that are published; empty where it
+            is not known.
     """
 
     clip: str
@@ -49,6 +51,7 @@ class Plan:
     seed: int
     device: str
     out: str
+    truth: Truth = ()
 
     @property
     def frame_count(self) -> int:
@@ -90,7 +93,8 @@ class Plan:
 def load_plan(path: str) -> Plan:
     """The plan that another process has saved."""
     values = json.loads(Path(path).read_text(encoding="utf-8"))
-    return Plan(**values | {"size": tuple(values["size"]), "box": tuple(values["box"])})
+    truth = tuple(box and tuple(box) for box in values["truth"])
+    return Plan(**values | {"size": tuple(values["size"]), "box": tuple(values["box"]), "truth": truth})
 
 
 class LineWriter:

@@ -120,11 +120,16 @@ def described(topic: str, message: Any) -> dict[str, Any]:
         return {"state": message.message, "values": {item.key: item.value for item in message.values}}
     stamp = message.header.stamp
     found = [message] if topic == DETECTION else list(message.detections)
-    scores = [item.results[0].hypothesis.score for item in found]
-    return {
-        "stamp_ns": stamp.sec * 1_000_000_000 + stamp.nanosec,
-        "confidence": scores[0] if scores else None,
-    }
+    said: dict[str, Any] = {"confidence": None, "id": None, "box": None}
+    for item in found[:1]:
+        said = {"confidence": item.results[0].hypothesis.score, "id": item.id, "box": as_xywh(item.bbox)}
+    return {"stamp_ns": stamp.sec * 1_000_000_000 + stamp.nanosec, **said}
+
+
+def as_xywh(bbox: Any) -> list[float]:
+    """``x, y, w, h`` of a ``BoundingBox2D``."""
+    middle = bbox.center.position
+    return [middle.x - bbox.size_x / 2, middle.y - bbox.size_y / 2, bbox.size_x, bbox.size_y]
 
 
 def main(plan_path: str) -> None:
