@@ -220,7 +220,8 @@ class Judge:
         """The conclusion from a frame in which the target was followed."""
         settings = self.settings
         confidence = self._smoothed(standing, seen.confidence)
-        is_sure = seen.confidence >= settings.tracked
+        # A target that is leaving is recognised to the end, but its peak is weak by then.
+        is_sure = seen.confidence >= settings.tracked and seen.strength >= settings.sound
         is_to_prove = standing.probation > 0 or standing.is_doubted
         passes = is_sure and (not is_to_prove or self.resembles(standing, seen))
         good = standing.good + 1 if passes else 0
@@ -234,12 +235,10 @@ class Judge:
             )
         if self.recovery.enabled and bad >= settings.lost_after:
             return replace(after, status=TrackStatus.LOST, probation=0, reason=doubt)
-        still = (
-            standing.status is TrackStatus.TRACKED and min(seen.confidence, confidence) >= settings.tracked
-        )
-        if good < settings.tracked_after and not still:
-            reason = doubt or ("on probation" if probation else "little like the first frame")
-            return replace(after, status=TrackStatus.UNCERTAIN, reason=reason)
+        was_tracked = standing.status is TrackStatus.TRACKED and not standing.is_doubted
+        is_still = was_tracked and is_sure and confidence >= settings.tracked
+        if good < settings.tracked_after and not is_still:
+            return replace(after, status=TrackStatus.UNCERTAIN, reason=doubt or self._weakness(after, seen))
         tracked = replace(after, status=TrackStatus.TRACKED, probation=0, is_doubted=False, reason="")
         if tracked.is_settled:
             tracked = replace(tracked, usual=(*standing.usual, seen.likeness)[-USUAL_FRAMES:])
@@ -247,7 +246,7 @@ class Judge:
 
     def sought(self, standing: Standing, seen: Signals, *, is_candidate: bool) -> Standing:
         """The conclusion from a frame in which a lost target was looked for and is not yet back."""
-        most = seen.confidence if is_candidate else min(seen.confidence, self.settings.lost)
+        most = seen.confidence if is_candidate else min(seen.confidence, self.settings.hopeless)
         return replace(standing, confidence=self._smoothed(standing, most))
 
     def returned(self, standing: Standing) -> Standing:
@@ -266,6 +265,19 @@ class Judge:
     def _smoothed(self, standing: Standing, confidence: float) -> float:
         return standing.confidence + self.settings.smoothing * (confidence - standing.confidence)
 
+    def _weakness(self, standing: Standing, seen: Signals) -> str:
+        """Why a target that is not lost is not tracked."""
+        if standing.probation:
+            return "on probation"
+        if standing.is_doubted:
+            return "a look-alike was in its place"
+        is_like = seen.confidence >= self.settings.tracked
+        return (
+            "a weak peak"
+            if is_like and seen.strength < self.settings.sound
+            else "little like the first frame"
+        )
+
     def _doubt(self, confidence: float, seen: Signals, *, has_moved: bool) -> str:
         """Why the target may be lost, or nothing.
 
@@ -283,12 +295,6 @@ class Judge:
             seen.rivalry > settings.rivalry and seen.rivalry * seen.likeness > settings.rival_likeness
         )
         return "more like the first frame elsewhere" if is_elsewhere else ""
-
-
-def _reason(standing: Standing) -> str:
-    if standing.probation:
-        return "on probation"
-    return "a look-alike was in its place" if standing.is_doubted else "little like the first frame"
 
 
 def _ramp(value: float, low: float, high: float) -> float:

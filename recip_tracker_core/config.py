@@ -351,6 +351,13 @@ class Confidence:
     """From signals to an answer."""
 
     tracked: float = option(0.6, "Confidence from which a frame is tracked.", low=0.0, high=1.0, live=True)
+    sound: float = option(
+        0.55,
+        "Strength of the peak, against its own history, without which no frame is tracked.",
+        low=0.0,
+        high=2.0,
+        live=True,
+    )
     tracked_after: int = option(
         3, "Such frames in a row after which a target that was not tracked is.", low=1, high=1000, live=True
     )

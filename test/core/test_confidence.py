@@ -182,6 +182,11 @@ def test_one_frame_unlike_the_first_ends_being_tracked_and_says_why() -> None:
     assert standing.reason
 
 
+def test_a_peak_too_weak_for_the_targets_own_history_is_not_tracked_however_alike_it_looks() -> None:
+    standing = followed([seen(0.99, strength=0.5)])[0]
+    assert (standing.status, standing.reason) == (UNCERTAIN, "a weak peak")
+
+
 def test_after_a_break_three_good_frames_in_a_row_are_tracked() -> None:
     frames = [seen(c) for c in (0.3, 0.99, 0.99, 0.3, 0.99, 0.99, 0.99, 0.99)]
     assert statuses(followed(frames)) == [UNCERTAIN] * 6 + [TRACKED] * 2
@@ -253,6 +258,13 @@ def test_a_search_leaves_it_lost_and_believes_a_candidate_alone() -> None:
     assert nothing.reason
 
 
+def test_what_is_said_while_nothing_is_found_falls_to_next_to_nothing() -> None:
+    standing = Standing(status=LOST, confidence=0.5, good=0, reason="gone")
+    for _ in range(8):
+        standing = judge().sought(standing, seen(0.99), is_candidate=False)
+    assert standing.confidence == pytest.approx(0.05, abs=0.01)
+
+
 RETURNED = judge().returned(Standing(status=LOST, confidence=0.1, good=0))
 ITSELF = replace(seen(), likeness=0.9)
 
@@ -294,6 +306,14 @@ def test_while_a_rival_is_in_its_place_nobody_is_sure_however_alike_they_look() 
     assert doubted.confidence <= 0.5
     assert standing.status is UNCERTAIN
     assert standing.reason
+
+
+def test_a_target_that_was_doubted_says_so_until_it_is_confirmed() -> None:
+    doubted = replace(Standing(), is_doubted=True, good=0)
+    standings = followed([replace(seen(), likeness=0.9)] * 3, doubted)
+    assert statuses(standings) == [UNCERTAIN, UNCERTAIN, TRACKED]
+    assert standings[0].reason == "a look-alike was in its place"
+    assert not standings[-1].is_doubted
 
 
 def test_after_a_rival_has_passed_the_identity_test_ends_the_doubt() -> None:
