@@ -14,14 +14,14 @@ from . import sampling
 from .attention import AttentionPainter, AttentionPicture
 from .classifier import Classifier, Head
 from .confidence import MarginJudge
-from .errors import BoxError, NotInitialisedError
+from .errors import NotInitialisedError
 from .features import FeatureSource, View, covered, sample_widely
 from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .memory import SampleMemory
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
-from .tracker import MIN_SIDE_PX, Clock
+from .tracker import Clock, visible_target
 from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
@@ -109,12 +109,7 @@ class GaussianTracker:
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
-        box = box.clipped(frame.width, frame.height)
-        if min(box.w, box.h) < MIN_SIDE_PX:
-            raise BoxError(
-                f"a target must have at least {MIN_SIDE_PX} pixels a side inside the image, "
-                f"got {box.w:g} x {box.h:g}"
-            )
+        box = visible_target(box, frame)
         clock = Clock()
         generator = np.random.default_rng(self._seed)
         parts, plan = self._parts, self._parts.schedule

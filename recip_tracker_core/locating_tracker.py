@@ -15,13 +15,13 @@ from . import config
 from .appearance import Appearance, FirstLook, Lesson
 from .attention import AttentionPicture
 from .confidence import History, Judge, Signals, Standing
-from .errors import BoxError, NotInitialisedError
+from .errors import NotInitialisedError
 from .observing import Observer, Sight, View
 from .painting import MapPainter
 from .redetection import Search, Searcher, Sought
 from .refinement import BoxRefiner, Shape
 from .rivals import RivalWatch, Scene, moved
-from .tracker import MIN_SIDE_PX, Clock
+from .tracker import MIN_SIDE_PX, Clock, visible_target
 from .types import BoundingBox, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
@@ -107,12 +107,7 @@ class LocatingTracker:
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
-        box = box.clipped(frame.width, frame.height)
-        if min(box.w, box.h) < MIN_SIDE_PX:
-            raise BoxError(
-                f"a target must have at least {MIN_SIDE_PX} pixels a side inside the image, "
-                f"got {box.w:g} x {box.h:g}"
-            )
+        box = visible_target(box, frame)
         clock = Clock()
         published = self._parts.updater.fit(FirstLook(frame.image, box))
         clock.lap("learn")

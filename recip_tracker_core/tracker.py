@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from .attention import AttentionPicture
+from .errors import BoxError
 from .types import BoundingBox, Frame, TrackResult
 from .updater import UpdateStatistics
 
@@ -50,6 +51,21 @@ class Tracker(Protocol):
     def close(self) -> None:
         """End learning; the tracker is of no further use."""
         ...
+
+
+def visible_target(box: BoundingBox, frame: Frame) -> BoundingBox:
+    """The part of a box that lies in the image, if that is enough to be a target.
+
+    Raises:
+        BoxError: if it isn't.
+    """
+    visible = box.clipped(frame.width, frame.height)
+    if min(visible.w, visible.h) < MIN_SIDE_PX:
+        raise BoxError(
+            f"a target must have at least {MIN_SIDE_PX} pixels a side inside the image, "
+            f"got {visible.w:g} x {visible.h:g}"
+        )
+    return visible
 
 
 class Clock:
