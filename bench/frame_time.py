@@ -28,7 +28,7 @@ from recip_tracker_core.parameters import replaced
 
 WIDTH, HEIGHT, SIDE = 640, 480, 90
 RUNS: dict[str, dict[str, Any]] = {
-    "off": {"update.updater": "inline", "update.interval": 100000},
+    "off": {"update.updater": "inline", "ridge.interval": 1000, "ridge.eager_frames": 0},
     "background": {"update.updater": "background"},
     "inline": {"update.updater": "inline"},
 }
