@@ -135,9 +135,7 @@ class Teacher:
         source: of maps.
         locator, refiner: who know what a map teaches.
         classifier: likewise, or None for no classifier.
-        memory: of the ridge regressions.
-        settings: of the map, the filter and the regression.
-        seed: of the views' shifts.
+        settings: of the map, the filter, the regression and their memories, and the seed.
     """
 
     def __init__(
