@@ -20,6 +20,7 @@ from .types import TrackStatus
 # clips: one half at a likeness of 0.25 where nothing is.
 LIKENESS_SLOPE, STRANGENESS_SLOPE, OFFSET = 18.0, 3.0, -4.5
 USUAL_FRAMES = 50  # tracked frames whose median likeness is the target's usual one
+LEAST_USUAL_FRAMES = 10  # the first frames are too much like the first of all to say what is usual
 SETTLED_FRAMES = 2  # good ones in a row after which a place is safe to return to
 
 
@@ -140,7 +141,7 @@ class Standing:
         confidence: running mean of the frames' own.
         good: frames in a row of which the witness was sure.
         bad: frames in a row that spoke for the target being lost.
-        probation: frames since the target was found again, while that is not confirmed; else 0.
+        probation: frames since the target was found again, or leapt, while that is not confirmed; else 0.
         is_doubted: a rival has been where the target is, and who it is now is not confirmed.
         usual: likeness of the last tracked frames.
         reason: for the status, in words; empty while tracked.
@@ -152,7 +153,7 @@ class Standing:
     bad: int = 0
     probation: int = 0
     is_doubted: bool = False
-    usual: tuple[float, ...] = (1.0,)
+    usual: tuple[float, ...] = ()
     reason: str = ""
 
     @property
@@ -203,7 +204,10 @@ class Judge:
     def resembles(self, standing: Standing, seen: Signals) -> bool:
         """The identity test: as like the first frame as usual, nothing else nearly so, and recognised."""
         recovery = self.recovery
-        least = max(recovery.likeness, recovery.usual_share * float(np.median(standing.usual)))
+        least = recovery.likeness
+        if len(standing.usual) >= LEAST_USUAL_FRAMES:
+            usual = recovery.usual_share * float(np.median(standing.usual))
+            least = min(max(least, usual), recovery.plain_likeness)
         is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
         return is_recognised and seen.likeness > least and seen.rivalry < recovery.rivalry
 
@@ -216,12 +220,24 @@ class Judge:
             seen = replace(seen, ceiling=self.rivals.doubted)
         return standing, seen
 
+    def leapt(self, standing: Standing, seen: Signals, boxes: float) -> Standing:
+        """What is concluded of a target that is suddenly elsewhere, so many boxes from where it was expected.
+
+        With a peak lower than usual it is on probation, as if it had been lost.
+        """
+        is_doubtful = boxes > self.recovery.leap and seen.strength < self.gate.full_strength
+        if standing.probation or not (is_doubtful and self.recovery.enabled):
+            return standing
+        return replace(standing, good=0, probation=1)
+
     def followed(self, standing: Standing, seen: Signals, *, has_moved: bool) -> Standing:
         """The conclusion from a frame in which the target was followed."""
         settings = self.settings
         confidence = self._smoothed(standing, seen.confidence)
         # A target that is leaving is recognised to the end, but its peak is weak by then.
-        is_sure = seen.confidence >= settings.tracked and seen.strength >= settings.sound
+        # One that is back, or elsewhere, often looks different: there the identity test alone decides.
+        is_sound = seen.strength >= settings.sound or standing.probation > 0
+        is_sure = seen.confidence >= settings.tracked and is_sound
         is_to_prove = standing.probation > 0 or standing.is_doubted
         passes = is_sure and (not is_to_prove or self.resembles(standing, seen))
         good = standing.good + 1 if passes else 0
@@ -231,11 +247,11 @@ class Judge:
         after = replace(standing, confidence=confidence, good=good, bad=bad, probation=probation)
         if self.recovery.enabled and probation > self.recovery.probation:
             return replace(
-                after, status=TrackStatus.LOST, probation=0, reason="not confirmed after its return"
+                after, status=TrackStatus.LOST, probation=0, reason="not confirmed in its new place"
             )
         if self.recovery.enabled and bad >= settings.lost_after:
             return replace(after, status=TrackStatus.LOST, probation=0, reason=doubt)
-        was_tracked = standing.status is TrackStatus.TRACKED and not standing.is_doubted
+        was_tracked = standing.status is TrackStatus.TRACKED and not is_to_prove
         is_still = was_tracked and is_sure and confidence >= settings.tracked
         if good < settings.tracked_after and not is_still:
             return replace(after, status=TrackStatus.UNCERTAIN, reason=doubt or self._weakness(after, seen))
@@ -244,13 +260,28 @@ class Judge:
             tracked = replace(tracked, usual=(*standing.usual, seen.likeness)[-USUAL_FRAMES:])
         return tracked
 
+    def is_elsewhere(self, standing: Standing, seen: Signals) -> bool:
+        """Whether the witness, who hardly knows the target where the box is, points somewhere else.
+
+        Weak everywhere is deformation; strong elsewhere is drift, unless that is a look-alike, which only a
+        look there can tell.
+        """
+        settings = self.settings
+        return (
+            self.recovery.enabled
+            and standing.status is not TrackStatus.LOST
+            and standing.confidence < settings.lost
+            and seen.strangeness > settings.rivalry
+            and seen.strangeness * seen.likeness > settings.rival_likeness
+        )
+
     def sought(self, standing: Standing, seen: Signals, *, is_candidate: bool) -> Standing:
         """The conclusion from a frame in which a lost target was looked for and is not yet back."""
-        most = seen.confidence if is_candidate else min(seen.confidence, self.settings.hopeless)
-        return replace(standing, confidence=self._smoothed(standing, most))
+        most = self.settings.lost if is_candidate else self.settings.hopeless
+        return replace(standing, confidence=self._smoothed(standing, min(seen.confidence, most)))
 
     def returned(self, standing: Standing) -> Standing:
-        """The conclusion from the frame in which the target came back: on probation."""
+        """The conclusion from the frame in which the target was found: on probation."""
         return replace(
             standing,
             status=TrackStatus.UNCERTAIN,
@@ -259,7 +290,7 @@ class Judge:
             bad=0,
             probation=1,
             is_doubted=False,
-            reason="found again, on probation",
+            reason="in a new place, on probation",
         )
 
     def _smoothed(self, standing: Standing, confidence: float) -> float:
@@ -268,7 +299,7 @@ class Judge:
     def _weakness(self, standing: Standing, seen: Signals) -> str:
         """Why a target that is not lost is not tracked."""
         if standing.probation:
-            return "on probation"
+            return "in a new place, on probation"
         if standing.is_doubted:
             return "a look-alike was in its place"
         is_like = seen.confidence >= self.settings.tracked
@@ -279,22 +310,10 @@ class Judge:
         )
 
     def _doubt(self, confidence: float, seen: Signals, *, has_moved: bool) -> str:
-        """Why the target may be lost, or nothing.
-
-        Weak everywhere is deformation; strong elsewhere is drift; and a box that cannot move has nothing
-        to follow.
-        """
-        settings = self.settings
-        if confidence < settings.hopeless:
+        """Why the target may be lost, or nothing: little like the first frame is deformation, too."""
+        if confidence < self.settings.hopeless:
             return "nothing like the first frame in view"
-        if confidence >= settings.lost:
-            return ""
-        if not has_moved:
-            return "no peak to follow"
-        is_elsewhere = (
-            seen.rivalry > settings.rivalry and seen.rivalry * seen.likeness > settings.rival_likeness
-        )
-        return "more like the first frame elsewhere" if is_elsewhere else ""
+        return "no peak to follow" if confidence < self.settings.lost and not has_moved else ""
 
 
 def _ramp(value: float, low: float, high: float) -> float:

@@ -363,8 +363,8 @@ class Confidence:
     )
     lost: float = option(
         0.25,
-        "Confidence below which the target may be lost: if the box cannot move, or something else is more "
-        "like it.",
+        "Confidence below which the target is lost where the box has nothing to follow, and is looked for "
+        "where something else is more like it.",
         low=0.0,
         high=1.0,
         live=True,
@@ -376,7 +376,7 @@ class Confidence:
         5, "Such frames in a row after which the target is lost.", low=1, high=100000, live=True
     )
     rivalry: float = option(
-        1.3, "How much more like the target something else must be for that.", low=1.0, high=3.0
+        1.3, "How much more like the target something else must be to be looked at.", low=1.0, high=3.0
     )
     rival_likeness: float = option(
         0.25, "Likeness to the first frame that it must have itself.", low=0.0, high=1.0
@@ -395,6 +395,7 @@ class Recovery:
     usual_share: float = option(
         0.6, "The same, as a share of the usual likeness while tracked.", low=0.0, high=1.0
     )
+    plain_likeness: float = option(0.45, "Likeness that is enough, however much is usual.", low=0.0, high=1.0)
     rivalry: float = option(
         0.8,
         "How like the target anything else may be, as a share of the candidate's likeness.",
@@ -407,6 +408,13 @@ class Recovery:
         "Frames within which its return must be confirmed; nothing is learned meanwhile.",
         low=1,
         high=1000,
+    )
+    leap: float = option(
+        0.6,
+        "Distance in boxes, from where the target was and from where it was going, beyond which its new "
+        "place must be confirmed in the same way, unless its peak is as high as usual.",
+        low=0.0,
+        high=100.0,
     )
     zoom: float = option(
         0.5, "Scale of the coarse views that cover the image, against a frame's own.", low=0.05, high=1.0

@@ -58,6 +58,7 @@ class Target:
         standing: what has been concluded.
         safe: (2,) centre and (2,) size to return to when it is lost.
         search: while it is lost.
+        hits: frames in a row in which another place passed for the target.
     """
 
     center_px: Floats
@@ -70,6 +71,7 @@ class Target:
     standing: Standing = field(default_factory=Standing)
     frames: int = 0
     search: Search | None = None
+    hits: int = 0
 
     @property
     def box(self) -> BoundingBox:
@@ -180,7 +182,10 @@ class LocatingTracker:
         scene, is_merged = self._watched(target, sight)
         has_moved = parts.judge.moves(sight.signals)
         seen = sight.signals if has_moved else sight.resting
-        standing, seen = parts.judge.doubting(target.standing, seen, is_merged=is_merged)
+        standing = target.standing
+        if has_moved:
+            standing = parts.judge.leapt(standing, seen, _leap(target, sight.in_image_px))
+        standing, seen = parts.judge.doubting(standing, seen, is_merged=is_merged)
         clock.lap("classify")
         belief = parts.judge.belief(standing, seen)
         after = self._moved(target, sight, known, belief) if has_moved else target
@@ -195,7 +200,24 @@ class LocatingTracker:
             after = replace(after, history=after.history.with_frame(seen, gate.history_rate))
             self._teach(after, view, trust)
         clock.lap("learn")
+        if sight.elsewhere_px is not None and parts.judge.is_elsewhere(standing, seen):
+            after = self._verified(frame, after, sight.elsewhere_px, known)
+            clock.lap("search")
+        elif after.hits:
+            after = replace(after, hits=0)
         return after, seen
+
+    def _verified(self, frame: Frame, target: Target, at_px: Floats, known: Appearance) -> Target:
+        """The target, gone to another place if that passes for it often enough."""
+        searcher, needed = self._parts.searcher, self._parts.settings.recovery.hits
+        sight = searcher.fine(frame, np.clip(at_px, 0, target.image_px), _sought(target), known)
+        if not searcher.passes(sight, target.standing):
+            return replace(target, hits=0)
+        if target.hits + 1 < needed:
+            return replace(target, hits=target.hits + 1)
+        center = np.clip(sight.in_image_px, 0, target.image_px)
+        standing = self._parts.judge.returned(target.standing)
+        return replace(target, center_px=center, standing=standing, scene=Scene(), hits=0)
 
     def _watched(self, target: Target, sight: Sight) -> tuple[Scene, bool]:
         """The target's rivals after one more frame, and whether one of them is in its place."""
@@ -231,7 +253,7 @@ class LocatingTracker:
     ) -> tuple[Target, Signals]:
         parts, settings = self._parts, self._parts.settings
         target = replace(target, history=target.history.faded(settings.gate.fading))
-        sought = Sought(target.center_px, target.size_px, target.image_px, target.history, target.standing)
+        sought = _sought(target)
         search = target.search or parts.searcher.begun(sought)
         best, search = parts.searcher.step(frame, sought, search, known)
         standing = parts.judge.sought(target.standing, best.signals, is_candidate=search.hits > 0)
@@ -243,11 +265,23 @@ class LocatingTracker:
         return target, best.signals
 
 
+def _leap(target: Target, to_px: Floats) -> float:
+    """Boxes from where the target was, or from where it was going, whichever is nearer."""
+    step = to_px - target.center_px
+    return min(float(np.hypot(*(way / target.size_px))) for way in (step, step - target.scene.velocity_px))
+
+
+def _sought(target: Target) -> Sought:
+    return Sought(target.center_px, target.size_px, target.image_px, target.history, target.standing)
+
+
 def _concluded(target: Target, standing: Standing) -> Target:
     """The target with what is concluded of it: back at the last safe place when it is lost."""
     if standing.status is TrackStatus.LOST:
         center, size = target.safe
-        return replace(target, standing=standing, center_px=center, size_px=size, scene=Scene(), search=None)
+        return replace(
+            target, standing=standing, center_px=center, size_px=size, scene=Scene(), search=None, hits=0
+        )
     if standing.is_settled:
         return replace(target, standing=standing, safe=(target.center_px, target.size_px))
     return replace(target, standing=standing)

@@ -75,12 +75,17 @@ class Response:
         step = self.at_px[1] - self.at_px[0]
         across, down = _vertex(values[row], column), _vertex(values[:, column], row)
         place = np.array([self.at_px[column] + step * across, self.at_px[row] + step * down])
-        return Peak(place, float(self.values[row, column]))
+        return Peak(place, float(self.values[row, column]), float(values[row, column]))
 
     def near(self, place_px: Floats, reach_px: float) -> float:
         """The highest value within that many pixels a side of a place."""
         x, y = (np.abs(self.at_px - at) <= reach_px for at in place_px)
         return float(self.values[y[:, None] & x].max())
+
+    def highest(self, where: NDArray[np.bool_]) -> Floats:
+        """(2,) crop pixels of the highest value among some; (m, m) says which."""
+        row, column = np.unravel_index(np.where(where, self.values, -np.inf).argmax(), self.values.shape)
+        return np.array([self.at_px[column], self.at_px[row]])
 
     def outside(self, place_px: Floats, size_px: Floats) -> NDArray[np.bool_]:
         """(m, m) what lies outside a box of (2,) size around a place."""
@@ -94,10 +99,17 @@ class Response:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Peak:
-    """Where a response is highest: (2,) crop pixels, and its value there."""
+    """A place where a response is highest.
+
+    Attributes:
+        place_px: (2,) crop pixels.
+        value: of the response there.
+        windowed: that, less what the distance from the middle costs.
+    """
 
     place_px: Floats
     value: float
+    windowed: float
 
 
 def _vertex(values: NDArray[np.float32], index: int) -> float:

@@ -51,7 +51,9 @@ class Sight:
         place_px: (2,) crop pixels.
         signals: there.
         resting: the same, but with the witness asked where the box is: for a box that does not go there.
-        others_px: (2,) image places of the other peaks of the finder, the highest first.
+        others_px: (2,) image places of the other peaks of the finder, the highest first; none in a search.
+        elsewhere_px: (2,) image place that the witness likes best of those that are neither the target's nor
+            a known rival's; None in a search.
     """
 
     view: View
@@ -59,6 +61,7 @@ class Sight:
     signals: Signals
     resting: Signals
     others_px: tuple[Floats, ...] = ()
+    elsewhere_px: Floats | None = None
 
     @property
     def in_image_px(self) -> Floats:
@@ -126,9 +129,11 @@ class Observer:
         if not own:
             signals = replace(signals, strength=0.0)
         others = tuple(at for index, at in enumerate(at_px) if index != chosen)
+        place = peaks[chosen].place_px
+        elsewhere = witness.highest(_unexplained(witness, place, view, explained))
         middle = np.full(2, crop.side_px / 2)
         resting = replace(signals, **_likeness(witness, middle, view, known, explained))
-        return Sight(view, peaks[chosen].place_px, signals, resting, others)
+        return Sight(view, place, signals, resting, others, crop.to_image(elsewhere))
 
     def _distinct_peaks(self, finder: Response, view: View, history: History) -> list[Peak]:
         """The best place, and the others where rivals may be."""
@@ -143,7 +148,8 @@ class Observer:
         best = own[0] if own else 0
         if np.isnan(margins[best]):
             return best
-        high = [index for index in own if peaks[index].value >= (1 - self._rescored) * peaks[best].value]
+        least = (1 - self._rescored) * peaks[best].windowed
+        high = [index for index in own if peaks[index].windowed >= least]
         return max(high, key=lambda index: float(margins[index]), default=best)
 
     def sought(self, view: View, known: Appearance, history: History, *, is_coarse: bool) -> Sight:
@@ -151,7 +157,8 @@ class Observer:
         finder, witness = self._responses(view, known)
         both = Response((finder.values + witness.values) * np.float32(0.5), finder.at_px)
         place = both.peak(0.0 if is_coarse else self._window).place_px
-        peak = Peak(place, finder.near(place, NEAR_PX))
+        value = finder.near(place, NEAR_PX)
+        peak = Peak(place, value, value)
         margin_there = self._margins(view, [place], known)[0]
         signals = self._signals(view, peak, margin_there, finder, witness, known, history)
         return Sight(view, place, signals, signals)
@@ -198,9 +205,7 @@ def _likeness(
     """The witness's answer at a place, and its best ones elsewhere, with and without known rivals."""
     here = witness.near(place_px, NEAR_PX)
     elsewhere = witness.outside(place_px, view.size_px)
-    unexplained = elsewhere.copy()
-    for rival_px in explained:
-        unexplained &= witness.outside(rival_px, view.size_px)
+    unexplained = _unexplained(witness, place_px, view, explained)
     best, stranger = (float(witness.values[where].max(initial=0)) for where in (elsewhere, unexplained))
     unit = max(here, LEAST_LIKENESS)
     return {
@@ -208,3 +213,13 @@ def _likeness(
         "rivalry": min(best / unit, MOST_RIVALRY),
         "strangeness": min(stranger / unit, MOST_RIVALRY),
     }
+
+
+def _unexplained(
+    response: Response, place_px: Floats, view: View, explained: Sequence[Floats]
+) -> NDArray[np.bool_]:
+    """(m, m) what lies outside a box around a place, and outside one around each known rival."""
+    free = response.outside(place_px, view.size_px)
+    for rival_px in explained:
+        free &= response.outside(rival_px, view.size_px)
+    return free

@@ -100,11 +100,11 @@ class Searcher:
     def _best(self, frame: Frame, sought: Sought, search: Search, known: Appearance) -> tuple[Sight, Search]:
         """One to four views."""
         if search.candidate_px is not None:
-            sight = self._fine(frame, search.candidate_px, sought, known)
+            sight = self.fine(frame, search.candidate_px, sought, known)
             if self.passes(sight, sought.standing):
                 return sight, search
         search = replace(search, hits=0)
-        best = self._fine(frame, sought.place_px, sought, known)
+        best = self.fine(frame, sought.place_px, sought, known)
         if self.passes(best, sought.standing):
             return best, search
         # One coarse view a frame, of the next tile and of the last place in turn.
@@ -116,12 +116,13 @@ class Searcher:
         promise = (coarse.signals.peak / known.first_peak + coarse.signals.likeness) / 2
         if promise > self._settings.promise:
             at_px = np.clip(coarse.in_image_px, 0, sought.image_px)
-            fine = self._fine(frame, at_px, sought, known)
+            fine = self.fine(frame, at_px, sought, known)
             if self.passes(fine, sought.standing) or fine.signals.confidence > best.signals.confidence:
                 best = fine
         return best, search
 
-    def _fine(self, frame: Frame, at_px: Floats, sought: Sought, known: Appearance) -> Sight:
+    def fine(self, frame: Frame, at_px: Floats, sought: Sought, known: Appearance) -> Sight:
+        """What a view of the target's own scale shows around a place, (2,) image pixels."""
         view = self._observer.look(frame, at_px, sought.size_px, known)
         return self._observer.sought(view, known, sought.history, is_coarse=False)
 

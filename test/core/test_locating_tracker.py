@@ -81,6 +81,61 @@ def test_a_lost_target_keeps_the_last_box_that_was_safe(through: list[TrackResul
     assert lost[0] in safe
 
 
+@pytest.mark.parametrize(
+    ("usual", "expected"),
+    [
+        pytest.param(0.5, [TRACKED] * 3, id="as-high-a-peak-as-usual"),
+        pytest.param(1.5, [UNCERTAIN, UNCERTAIN, TRACKED], id="a-lower-one"),
+    ],
+)
+def test_a_target_that_leaps_is_followed_at_once_and_doubted_until_it_is_recognised_there(
+    make_tracker: Make, rendered_clip: Render, usual: float, expected: list[TrackStatus]
+) -> None:
+    clip = rendered_clip(frames=40, seed=1)
+    clip = [*clip[:4], *clip[16:]]  # twelve frames are missing
+    results = follow(make_tracker(**{"gate.full_strength": usual}), clip)
+    assert overlaps(results, clip).min() > 0.5
+    assert [result.status for result in results[4:7]] == expected
+    versions = [result.model_version for result in results[4:7]]
+    assert (len(set(versions)) == 1) == (UNCERTAIN in expected)  # nothing is learned meanwhile
+
+
+def test_a_box_beside_the_target_goes_to_where_the_witness_sees_it(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=30, seed=1)
+    tracker = make_tracker()
+    follow(tracker, clip[:4])
+    target = tracker._target
+    astray = target.center_px - 0.9 * target.size_px  # on the background, which the box is made to follow
+    unsure = replace(target.standing, status=UNCERTAIN, confidence=0.1, good=0)
+    tracker._target = replace(target, center_px=astray, standing=unsure)
+    tracker._parts = replace(tracker._parts, observer=_Stubborn(tracker.observer))
+    results = [tracker.update(frame) for frame in frames_of(clip)[4:12]]
+    assert overlaps(results, clip[4:12])[-1] > 0.6
+    assert results[-1].status is not LOST
+
+
+class _Stubborn:
+    """An observer that takes a place for the target as long as the box is there."""
+
+    def __init__(self, observer) -> None:
+        self._observer = observer
+        self.look, self.sought, self.crop = observer.look, observer.sought, observer.crop
+
+    def followed(self, view, known, history, scene):
+        sight = self._observer.followed(view, known, history, scene)
+        if sight.resting.likeness > 0.5:
+            return sight
+        middle = np.full(2, view.crop.side_px / 2)
+        elsewhere = (
+            sight.elsewhere_px if sight.resting.likeness > sight.signals.likeness else sight.in_image_px
+        )
+        return replace(
+            sight, place_px=middle, signals=replace(sight.resting, strength=1.0), elsewhere_px=elsewhere
+        )
+
+
 def test_a_box_that_has_drifted_goes_back_there_when_it_is_lost(
     make_tracker: Make, rendered_clip: Render
 ) -> None:

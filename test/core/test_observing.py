@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -89,6 +90,30 @@ def test_a_second_one_like_it_is_a_rival(watch: Watch, scene) -> None:
     alone, beside = watch.seen(scene.frame.image).signals, watch.seen(image).signals
     assert beside.rivalry > 0.6
     assert beside.rivalry > 2 * alone.rivalry
+
+
+def test_a_place_far_away_is_not_chosen_for_a_height_that_its_distance_outweighs(watch: Watch, scene) -> None:
+    box = scene.box
+    x, y, w, h = (int(value) for value in (box.x, box.y, box.w, box.h))
+    image = scene.frame.image.copy()
+    target = image[y : y + h, x : x + w].copy()
+    image[y : y + h, x : x + w] = image[y : y + h, x : x + w] // 2 + 40  # at home it looks different
+    image[y - 45 : y - 45 + h, x : x + w] = target
+    sight = watch.seen(image)
+    finder = watch.observer._responses(sight.view, watch.known)[0]
+    home = finder.near(sight.view.crop.to_crop(watch.center_px), 10)
+    away = finder.near(sight.view.crop.to_crop(watch.center_px - [0, 45]), 10)
+    assert home < away
+    # as far as the window says, and the classifier, who likes it better, has no say in that
+    strict = replace(watch, observer=_windowed(watch.observer, 3.0))
+    np.testing.assert_allclose(strict.seen(image).in_image_px, watch.center_px, atol=3)
+    np.testing.assert_allclose(strict.seen(image).elsewhere_px, watch.center_px - [0, 45], atol=3)
+
+
+def _windowed(observer: Observer, window: float) -> Observer:
+    other = copy.copy(observer)
+    other._window = window
+    return other
 
 
 def test_without_a_classifier_there_is_no_margin(watch: Watch, scene) -> None:

@@ -108,7 +108,7 @@ class Hunt:
         settings = replaced(TrackerConfig(), values)
         searcher = Searcher(observer, build_judge(settings), settings.recovery)
         self.observer, self._searcher = observer, searcher
-        standing = Standing(status=TrackStatus.LOST, confidence=0.1, usual=(0.9,) * 9)
+        standing = Standing(status=TrackStatus.LOST, confidence=0.1, usual=(0.9,) * 10)
         self._sought = Sought(LAST_SEEN, SIZE, np.array([640.0, 360.0]), History(0.9, 10.0), standing)
         self.search = self._searcher.begun(self._sought)
 
@@ -176,7 +176,7 @@ def test_two_candidates_at_two_places_are_no_two_hits_of_one() -> None:
     "fine",
     [
         pytest.param(replace(ITSELF, rivalry=0.9), id="with-a-rival"),
-        pytest.param(replace(ITSELF, likeness=0.5), id="less-like-it-than-usual"),
+        pytest.param(replace(ITSELF, likeness=0.4), id="less-like-it-than-usual"),
         pytest.param(NOTHING, id="nothing-like-it"),
     ],
 )
