@@ -21,6 +21,7 @@ from .types import Frame
 Floats = NDArray[np.float64]
 
 TILE_STEP = 0.7  # of a coarse view's side from one tile to the next
+LAST_PLACE_INTERVAL = 4  # lost frames between two coarse views of the last place
 CENTRAL = 0.3  # a candidate lies within that share of a fine view's side from its middle
 
 
@@ -107,8 +108,8 @@ class Searcher:
         best = self.fine(frame, sought.place_px, sought, known)
         if self.passes(best, sought.standing):
             return best, search
-        # One coarse view a frame, of the next tile and of the last place in turn.
-        is_tile = search.frames % 2 == 1 or len(search.tiles) == 1
+        # One coarse view a frame: of the last place, then of the next tiles.
+        is_tile = search.frames % LAST_PLACE_INTERVAL > 0 or len(search.tiles) == 1
         around = search.tiles[search.next_tile % len(search.tiles)] if is_tile else sought.place_px
         search = replace(search, next_tile=search.next_tile + is_tile)
         view = self._observer.look(frame, around, sought.size_px, known, self._settings.zoom)
