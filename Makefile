@@ -30,7 +30,7 @@ find = $(shell find $(1) -type f -not -path '*/__pycache__/*' -not -path '*/buil
 
 help:
 	@echo "make demo    follow one target in a video over ROS 2; look at demo/out/index.html"
-	@echo "             CLIP=carphone, bunny or occlusion, or VIDEO=file INIT=x,y,w,h; RATE=hz; SEED=n"
+	@echo "             CLIP=bunny, carphone or occlusion, or VIDEO=file INIT=x,y,w,h; RATE=hz; SEED=n"
 	@echo "make test    lint, types, tests of the installed package"
 	@echo "make setup   only the environment in $(VENV)"
 	@echo "make clean   remove what the others made"

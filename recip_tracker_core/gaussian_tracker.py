@@ -13,11 +13,11 @@ import numpy as np
 from . import sampling
 from .attention import AttentionPainter, AttentionPicture
 from .classifier import Classifier, Head
-from .confidence import MarginJudge
 from .errors import NotInitialisedError
 from .features import FeatureSource, View, covered, sample_widely
 from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
+from .margin_judge import MarginJudge
 from .memory import SampleMemory
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes

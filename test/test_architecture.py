@@ -43,6 +43,7 @@ ROOMS = (
     "attention",
     "memory",
     "regression",
+    "margin_judge",
     "confidence",
     "proposals",
     "appearance",
@@ -69,6 +70,7 @@ OPTIONAL = {"backbones.onnx_backbone": {"onnxruntime"}, "backbones.onnx_graph": 
 WITHOUT_TORCH = (
     "redetection",
     "updater",
+    "margin_judge",
     "confidence",
     "crops",
     "parameters",

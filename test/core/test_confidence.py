@@ -9,29 +9,11 @@ import pytest
 
 from recip_tracker_core import TrackerConfig
 from recip_tracker_core.build import build_judge
-from recip_tracker_core.confidence import History, Judge, MarginJudge, Signals, Standing
+from recip_tracker_core.confidence import History, Judge, Signals, Standing
 from recip_tracker_core.parameters import replaced
 from recip_tracker_core.types import TrackStatus
 
 TRACKED, UNCERTAIN, LOST = TrackStatus.TRACKED, TrackStatus.UNCERTAIN, TrackStatus.LOST
-MARGIN_JUDGE = MarginJudge(tracked_from=0.5, lost_after=3)
-
-
-@pytest.mark.parametrize(
-    ("score", "confidence"),
-    [(0.0, 0.5), (1.0986123, 0.75), (-1.0986123, 0.25), (1e9, 1.0), (-1e9, 0.0)],  # log 3 = 1.0986123
-)
-def test_confidence_is_the_sigmoid_of_the_margin_for_any_margin(score: float, confidence: float) -> None:
-    assert MARGIN_JUDGE.judge(score, 0).confidence == pytest.approx(confidence, abs=1e-6)
-
-
-def test_a_confidence_at_the_threshold_is_tracked() -> None:
-    assert MARGIN_JUDGE.judge(0.0, misses=100).status is TRACKED
-
-
-def test_the_last_of_so_many_misses_in_a_row_is_lost() -> None:
-    statuses = [MARGIN_JUDGE.judge(-1.0, misses).status for misses in range(4)]
-    assert statuses == [UNCERTAIN, UNCERTAIN, LOST, LOST]
 
 
 def judge(**values: object) -> Judge:
@@ -388,7 +370,7 @@ def merged(*standings_of: bool, frame: Signals = ITSELF) -> list[tuple[Standing,
 def test_while_a_rival_is_in_its_place_nobody_is_sure_however_alike_they_look() -> None:
     ((standing, doubted),) = merged(True)
     assert ITSELF.confidence > 0.99
-    assert doubted.confidence <= 0.5
+    assert doubted.confidence < judge().settings.tracked
     assert standing.status is UNCERTAIN
     assert standing.reason
 
@@ -410,7 +392,7 @@ def test_after_a_rival_has_passed_the_identity_test_ends_the_doubt() -> None:
 def test_after_a_rival_has_passed_what_is_less_like_it_than_usual_stays_in_doubt() -> None:
     said = merged(True, *[False] * 10, frame=replace(ITSELF, likeness=0.4))
     assert statuses([standing for standing, _ in said]) == [UNCERTAIN] * 11
-    assert max(doubted.confidence for _, doubted in said) <= 0.5
+    assert max(doubted.confidence for _, doubted in said) < judge().settings.tracked
 
 
 def test_without_a_rival_nothing_is_doubted() -> None:

@@ -15,11 +15,11 @@ from recip_tracker_core.attention import AttentionPainter
 from recip_tracker_core.backbones import Backbone
 from recip_tracker_core.build import build_schedule
 from recip_tracker_core.classifier import Head, Scored
-from recip_tracker_core.confidence import MarginJudge
 from recip_tracker_core.errors import BoxError, LearningError
 from recip_tracker_core.gaussian_tracker import GaussianTracker, Parts
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.learning import LearningRequest
+from recip_tracker_core.margin_judge import MarginJudge
 from recip_tracker_core.memory import SampleMemory
 from recip_tracker_core.parameters import replaced
 from recip_tracker_core.updater import Published, UpdateStatistics
