@@ -101,11 +101,14 @@ def test_a_place_far_away_is_not_chosen_for_a_height_that_its_distance_outweighs
     image[y - 45 : y - 45 + h, x : x + w] = target
     sight = watch.seen(image)
     finder = watch.observer._responses(sight.view, watch.known)[0]
-    home = finder.near(sight.view.crop.to_crop(watch.center_px), 10)
-    away = finder.near(sight.view.crop.to_crop(watch.center_px - [0, 45]), 10)
-    assert home < away
-    # as far as the window says, and the classifier, who likes it better, has no say in that
-    strict = replace(watch, observer=_windowed(watch.observer, 3.0))
+    home, away = (sight.view.crop.to_crop(watch.center_px - [0, up]) for up in (0, 45))
+    low, high = finder.near(home, 10), finder.near(away, 10)
+    unsure, sure = watch.observer._margins(sight.view, [home, away], watch.known)
+    assert low < high
+    assert unsure < sure  # the classifier likes the far one better, too
+    half = sight.view.crop.side_px / 2
+    outweighed = 1.2 * (1 - low / high) / (np.abs(away - half).max() / half) ** 2
+    strict = replace(watch, observer=_windowed(watch.observer, outweighed))
     np.testing.assert_allclose(strict.seen(image).in_image_px, watch.center_px, atol=3)
     np.testing.assert_allclose(strict.seen(image).elsewhere_px, watch.center_px - [0, 45], atol=3)
 
