@@ -40,6 +40,7 @@ class Signals:
         likeness: the witness's response there, 1 in the first frame.
         rivalry: the witness's best response elsewhere over the one there, 0 to 3.
         strangeness: the same where no known rival is: what neither the target nor a rival explains.
+        elsewhere: likeness of the best of those places.
         margin: the classifier's score there, NaN where there is none.
         ceiling: most that the confidence may be, whatever the rest says.
     """
@@ -50,6 +51,7 @@ class Signals:
     likeness: float
     rivalry: float
     strangeness: float
+    elsewhere: float = 0.0
     margin: float = math.nan
     ceiling: float = 1.0
 
@@ -232,8 +234,7 @@ class Judge:
             self.recovery.enabled
             and standing.status is not TrackStatus.LOST
             and standing.confidence < settings.lost
-            and seen.strangeness > settings.rivalry
-            and seen.strangeness * seen.likeness > settings.rival_likeness
+            and seen.elsewhere > max(settings.rival_likeness, settings.rivalry * seen.likeness)
         )
 
     def sought(self, standing: Standing, seen: Signals, *, is_candidate: bool) -> Standing:

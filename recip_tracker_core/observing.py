@@ -212,6 +212,7 @@ def _likeness(
         "likeness": here / known.first_peak,
         "rivalry": min(best / unit, MOST_RIVALRY),
         "strangeness": min(stranger / unit, MOST_RIVALRY),
+        "elsewhere": stranger / known.first_peak,
     }
 
 

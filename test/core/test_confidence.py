@@ -29,6 +29,7 @@ def signals(likeness: float, *, strength: float = 1.0, rivalry: float = 0.0) -> 
         likeness=likeness,
         rivalry=rivalry,
         strangeness=rivalry,
+        elsewhere=rivalry * likeness,
     )
 
 
@@ -200,8 +201,8 @@ def test_a_witness_that_sees_the_target_elsewhere_asks_for_a_look_there_and_not_
     ("frame", "values"),
     [
         pytest.param(seen(0.15, rivalry=1.2), {}, id="hardly-more-like-it"),
-        pytest.param(replace(seen(0.15, rivalry=1.5), strangeness=0.9), {}, id="a-known-rival"),
-        pytest.param(replace(seen(0.15), likeness=0.1, strangeness=2.0), {}, id="nothing-like-it-anywhere"),
+        pytest.param(replace(seen(0.15, rivalry=1.5), elsewhere=0.2), {}, id="a-known-rival"),
+        pytest.param(replace(seen(0.15), likeness=0.1, elsewhere=0.2), {}, id="nothing-like-it-anywhere"),
         pytest.param(seen(0.15, rivalry=1.5), {"recovery.enabled": False}, id="no-recovery"),
     ],
 )
@@ -213,6 +214,13 @@ def test_else_the_target_is_not_looked_for_elsewhere(frame: Signals, values: dic
 
 
 LEAP = {"seen": seen(strength=0.5), "boxes": 0.7}
+
+
+def test_where_the_box_shows_nothing_of_the_target_a_good_place_elsewhere_counts_in_full() -> None:
+    unsure = Standing(status=UNCERTAIN, confidence=0.05)
+    # as many times more like it as a rivalry can say, that is no more than a ratio of 3
+    bare = replace(signals(0.01, rivalry=3.0), elsewhere=0.9)
+    assert judge().is_elsewhere(unsure, bare)
 
 
 def test_a_target_that_leapt_is_tracked_only_when_it_has_been_recognised_there_three_times() -> None:

@@ -136,7 +136,7 @@ class _Stubborn:
         return replace(
             sight,
             place_px=middle,
-            signals=replace(sight.resting, strength=1.0, likeness=0.12),
+            signals=replace(sight.resting, strength=1.0),
             elsewhere_px=elsewhere,
         )
 
