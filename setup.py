@@ -17,7 +17,10 @@ setup(
     maintainer_email="recip-tracker@users.noreply.github.com",
     python_requires=">=3.10",
     packages=find_packages(include=["recip_tracker_ros", "recip_tracker_core", "recip_tracker_core.*"]),
-    package_data={"recip_tracker_ros": ["py.typed"], "recip_tracker_core": ["py.typed", "evaluation/*.j2"]},
+    package_data={
+        "recip_tracker_ros": ["py.typed"],
+        "recip_tracker_core": ["py.typed", "evaluation/*.j2", "explaining/*.j2"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -38,6 +41,8 @@ setup(
         "onnx": ["onnxruntime", "onnx"],
         # recip-tracker, the command line
         "cli": ["typer", "rich", "av", "rosbags", "PyYAML"],
+        # recip-tracker weights: converts what authors publish
+        "weights": ["scipy>=1.9", "safetensors>=0.4"],
         # ROS 2 for a machine that has none: x86-64 wheels, pinned to one release of one distribution
         "ros": [
             "ros-rclpy==9.1.2",
@@ -50,7 +55,7 @@ setup(
             "ros-rmw-fastrtps-cpp==9.3.3",
             "PyYAML",
         ],
-        # recip-tracker evaluate: jobs over cores, scores, plots, the page
+        # recip-tracker evaluate and explain: jobs over cores, scores, plots, the pages
         "evaluation": ["distributed", "scikit-learn", "matplotlib", "jinja2"],
         # recip-tracker trax: its wheel is for x86-64 only
         "trax": ["vot-trax"],

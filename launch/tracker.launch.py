@@ -12,11 +12,16 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 PACKAGE = "recip_tracker_ros"
 PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+PRESET_FILES = {"default": "tracker.yaml", "paper": "paper.yaml"}
 
 # name: default, meaning
 ARGUMENTS = {
     "image": ("/camera/image_raw", "Image topic of the camera."),
-    "params_file": ("", "Parameter file; empty takes config/tracker.yaml of this package."),
+    "params_file": ("", "Parameter file; empty takes the preset's in config/ of this package."),
+    "preset": (
+        "default",
+        "default (config/tracker.yaml), or paper: the method as published (config/paper.yaml).",
+    ),
     "device": ("", "auto, cpu, cuda or cuda:N; empty leaves it to the parameter file."),
     "namespace": ("", "Namespace of the node."),
     "autostart": (
@@ -48,12 +53,20 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable="tracker_node",
             name="tracker",
             namespace=chosen["namespace"],
-            parameters=[chosen["params_file"] or str(share / "config" / "tracker.yaml"), _overrides(chosen)],
+            parameters=[chosen["params_file"] or str(share / "config" / _file(chosen)), _overrides(chosen)],
             remappings=[("image", chosen["image"])],
             output="screen",
         )
     )
     return actions + (_rviz(share, chosen["namespace"]) if _is_true("rviz", chosen["rviz"]) else [])
+
+
+def _file(chosen: dict[str, str]) -> str:
+    if chosen["preset"] not in PRESET_FILES:
+        raise ValueError(
+            f"launch argument 'preset' expects one of {sorted(PRESET_FILES)}, got '{chosen['preset']}'"
+        )
+    return PRESET_FILES[chosen["preset"]]
 
 
 def _overrides(chosen: dict[str, str]) -> dict[str, str | bool]:

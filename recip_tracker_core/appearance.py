@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .classifier import Head
 from .encoding import Encoder
+from .features import Batch
 from .ridge import RidgeMemory
 from .types import BoundingBox
 
@@ -53,12 +54,12 @@ class Lesson:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Samples:
-    """Features for the classifier, (N, C, grid, grid), one tensor a frame, the first frame's first."""
+    """What the classifier learns from, one batch a frame, the first frame's first."""
 
-    positives: tuple[Tensor, ...]
-    negatives: tuple[Tensor, ...]
+    positives: tuple[Batch, ...]
+    negatives: tuple[Batch, ...]
 
-    def with_frame(self, positives: Tensor, negatives: Tensor, longest: int, shortest: int) -> Samples:
+    def with_frame(self, positives: Batch, negatives: Batch, longest: int, shortest: int) -> Samples:
         """The same with one more; of later frames so many positives and negatives are kept."""
         return Samples(
             (self.positives[0], *(*self.positives[1:], positives)[-longest:]),

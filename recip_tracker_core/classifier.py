@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -26,10 +25,25 @@ class Head(nn.Module):
         hidden: units of the two hidden layers.
         dropout: share of hidden units dropped in training mode.
         seed: of the random initial weights (He initialisation, on the CPU: equal on every device).
+        weighs_features: whether a module of its own first weighs the cells of a box by what they show:
+            the alternative to an attentive loss in the paper's Table 2. It starts with equal weights.
     """
 
-    def __init__(self, channels: int, grid: int, hidden: int, dropout: float, seed: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        grid: int,
+        hidden: int,
+        dropout: float,
+        seed: int,
+        *,
+        weighs_features: bool = False,
+    ) -> None:
         super().__init__()
+        self.weighing = nn.Linear(channels, 1) if weighs_features else None
+        if self.weighing is not None:
+            nn.init.zeros_(self.weighing.weight)
+            nn.init.zeros_(self.weighing.bias)
         self.fc4 = nn.Linear(channels * grid * grid, hidden)
         self.fc5 = nn.Linear(hidden, hidden)
         self.fc6 = nn.Linear(hidden, 2)
@@ -41,17 +55,44 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(N, channels, grid, grid) to (N, 2) class scores f_c; the generator draws the dropout."""
-        x = features.permute(0, 2, 3, 1).flatten(1)  # pooled features have their channels last in memory
-        x = self._dropped(F.relu(self.fc4(x)), generator)
-        x = self._dropped(F.relu(self.fc5(x)), generator)
-        scores: Tensor = self.fc6(x)
+        scores, _ = self._passed(features, generator)
         return scores
 
-    def _dropped(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        if not self.training or self.dropout == 0:
-            return x
-        kept = torch.empty(x.shape, device=x.device).bernoulli_(1 - self.dropout, generator=generator)
-        return x * kept / (1 - self.dropout)
+    def with_gradients(
+        self, features: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The scores, and each one's gradient by the features, both differentiable by the weights.
+
+        The gradient is written out, so that a loss built on it needs no second derivatives: at given
+        active units it is a product of the weights. A head that weighs features is not asked for it.
+
+        Returns:
+            (N, 2), and (2, N, channels, grid, grid) by class.
+        """
+        assert self.weighing is None, "features that are weighed are learned with plain cross entropy"
+        scores, (slope4, slope5) = self._passed(features, generator)
+        back = (self.fc6.weight[:, None] * slope5) @ self.fc5.weight * slope4  # (2, N, hidden)
+        gradients = back @ self.fc4.weight
+        count, channels, *grid = features.shape
+        return scores, gradients.view(2, count, *grid, channels).permute(0, 1, 4, 2, 3)
+
+    def _passed(
+        self, features: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """(N, 2) scores, and the (N, hidden) slopes of the hidden units: 0 where inactive or dropped."""
+        x = features.permute(0, 2, 3, 1).flatten(1, 2)  # pooled features have their channels last in memory
+        if self.weighing is not None:
+            x = x * self.weighing(x).softmax(dim=1) * x.shape[1]  # (N, cells, channels), weights of mean 1
+        x, slope4 = self._activated(self.fc4(x.flatten(1)), generator)
+        x, slope5 = self._activated(self.fc5(x), generator)
+        return self.fc6(x), (slope4, slope5)
+
+    def _activated(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        slope = (x.detach() > 0).to(x.dtype)
+        if self.training and self.dropout > 0:
+            kept = torch.empty(x.shape, device=x.device).bernoulli_(1 - self.dropout, generator=generator)
+            slope = slope * kept / (1 - self.dropout)
+        return x * slope, slope
 
 
 def margin(scores: Tensor) -> Tensor:

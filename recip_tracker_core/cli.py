@@ -29,8 +29,10 @@ from .errors import ConfigError, RecipTrackerError, SourceError
 from .parameter_files import read_config
 from .tracker import Tracker
 from .types import BoundingBox, TrackResult, TrackStatus
+from .weights_command import app as weights
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Follow one target chosen at run time.")
+app.add_typer(weights, name="weights")
 console = Console()
 
 
@@ -45,7 +47,9 @@ def track(
     init: Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")],
     output: Annotated[Path | None, typer.Option(help="Annotated video to write (.mp4).")] = None,
     boxes: Annotated[Path | None, typer.Option(help="Boxes to write, one x,y,w,h line a frame.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Parameter file, as the node reads it.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="Parameter file, as the node reads it, or a preset: default, paper.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
     ] = None,
@@ -75,7 +79,9 @@ def track(
 
 @app.command()
 def trax(
-    config: Annotated[Path | None, typer.Option(help="Parameter file, as the node reads it.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="Parameter file, as the node reads it, or a preset: default, paper.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
     ] = None,
@@ -158,6 +164,127 @@ def evaluate(
                 json=json,
                 workers=workers,
                 scheduler=scheduler,
+            ),
+            console,
+        )
+    except (RecipTrackerError, OSError) as error:
+        raise _failed(error) from error
+
+
+@app.command()
+def ablate(
+    dataset: Annotated[Path, typer.Option(help="Folder of a benchmark, or of clips in OTB's layout.")],
+    tracker: Annotated[
+        str, typer.Option(help="What is varied: recip:name=value:..., without a weight.")
+    ] = "recip:preset=paper",
+    lambdas: Annotated[str, typer.Option(help="Comma separated weights of Table 1.")] = "0,1,2,3,4,5,6,7,8",
+    chosen: Annotated[float, typer.Option(help="Of them the one in Table 2.")] = 5.0,
+    format_: Annotated[
+        str, typer.Option("--format", help="auto, otb, got10k, lasot, uav123 or vot.")
+    ] = "auto",
+    sequences: Annotated[str, typer.Option(help="Comma separated names; all by default.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 3,
+    limit: Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")] = None,
+    results: Annotated[Path, typer.Option(help="Result files; runs kept there are not made again.")] = Path(
+        "results"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder for tables.md and tables.json.")] = Path("ablation"),
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core by default.")] = None,
+) -> None:
+    """Make the paper's Tables 1 and 2 over a benchmark, our figures beside the paper's.
+
+    The baseline (lambda 0), attentive features and the attentive classifier are one tracker with one switch.
+    """
+    try:
+        from .evaluation.ablation import Ablation  # noqa: PLC0415 - an extra of its own
+        from .evaluation.ablation import ablate as ablated  # noqa: PLC0415
+        from .evaluation.command import Request  # noqa: PLC0415
+    except ImportError as error:  # pragma: no cover
+        raise SystemExit(
+            f"recip-tracker ablate needs the 'evaluation' extra ({error}): "
+            "pip install 'recip_tracker_ros[cli,evaluation]'"
+        ) from error
+    try:
+        request = Request(
+            dataset=dataset,
+            format=format_,
+            sequences=names(sequences),
+            trackers=(),
+            nanotrack=None,
+            seeds=seeds,
+            limit=limit,
+            stress_seed=None,
+            rate_hz=None,
+            results=results,
+            report=None,
+            json=None,
+            workers=workers,
+            scheduler=None,
+        )
+        ablated(Ablation(tracker, parsed_weights(lambdas), chosen), request, out, console)
+    except (RecipTrackerError, OSError) as error:
+        raise _failed(error) from error
+
+
+def parsed_weights(text: str) -> tuple[float, ...]:
+    """``0,1,5`` as numbers.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    try:
+        return tuple(float(part) for part in names(text))
+    except ValueError:
+        raise ConfigError(f"expected weights as 0,1,5, got '{text}'") from None
+
+
+@app.command()
+def explain(
+    source: Annotated[Path, typer.Argument(help="A video file, a folder of images, or a ROS bag.")],
+    init: Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")],
+    out: Annotated[Path, typer.Option(help="Folder for index.html, its pictures and its figures.")],
+    config: Annotated[
+        str | None,
+        typer.Option(help="Parameter file or preset (paper); by default the paper's way at a lower price."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Image topic of a bag.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    frames: Annotated[
+        str,
+        typer.Option(help="How many frames to follow, of which four are shown; or those to show: 1,20,40."),
+    ] = "60",
+    iterations: Annotated[
+        int, typer.Option(help="Steps of the first fit, whatever first_fit.iterations is.")
+    ] = 200,
+) -> None:
+    """Show what the attention term does: SOURCE's target learned and followed with it and without.
+
+    The pictures are those of the paper: attention maps over the first fit, and attention, confidence and
+    boxes while tracking; beside them the course of maps and losses.
+    """
+    try:
+        from .explaining.base import BASE  # noqa: PLC0415, no other command needs its libraries
+        from .explaining.command import Request  # noqa: PLC0415
+        from .explaining.command import explain as explained  # noqa: PLC0415
+    except ImportError as error:  # pragma: no cover
+        raise SystemExit(
+            f"recip-tracker explain needs the 'evaluation' extra ({error}): "
+            "pip install 'recip_tracker_ros[cli,evaluation]'"
+        ) from error
+    try:
+        explained(
+            Request(
+                source=source,
+                topic=topic,
+                box=parsed_box(init),
+                config=read_config(config, set_ or [], device, seed, BASE),
+                frames=frames,
+                iterations=iterations,
+                out=out,
             ),
             console,
         )

@@ -44,7 +44,8 @@ class Features:
 
     mode: str = option(
         "map",
-        "Where features come from: 'map' samples candidates from one pass over a search region.",
+        "Where features come from: 'map' samples candidates from one pass over a search region, 'crops' runs "
+        "each candidate's own crop through the network.",
         choices=("map", "crops"),
     )
     stages: tuple[str, ...] = option(("s8", "s16"), "Backbone stages that are read, finest first.")
@@ -55,6 +56,12 @@ class Features:
         64.0, "Side of the target (root of its area) in that region, pixels.", low=16.0, high=512.0
     )
     grid: int = option(3, "Bins a side into which the features of a box are pooled.", low=2, high=9)
+    crop_px: int = option(
+        112, "Side of a candidate's own crop as the network sees it, pixels ('crops').", low=32, high=512
+    )
+    context_px: int = option(
+        8, "How much of each border of that crop lies outside of the candidate, pixels.", low=0, high=128
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,13 @@ class Attention:
     level: str = option(
         "features",
         "Where attention maps are taken: 'input', a backbone stage, or 'features' (what the head reads).",
+    )
+    reading: str = option(
+        "paper",
+        "How the regulariser is read: 'paper' as printed, for each sample; 'released' as the authors' code, "
+        "squared gradients and one ratio a batch; or with a bounded pull: 'bounded' ratios, likeness of map "
+        "and 'box', 'evened' slopes.",
+        choices=("paper", "released", "bounded", "box", "evened"),
     )
     weight: float = option(
         0.08,
@@ -83,6 +97,11 @@ class Classifier:
     )
     hidden: int = option(128, "Units in each of the two hidden layers.", low=8, high=4096)
     dropout: float = option(0.5, "Share of hidden units dropped in learning.", low=0.0, high=0.95)
+    weighs_features: bool = option(
+        False,
+        "Whether a module of its own weighs the cells of a box, the alternative of the paper's Table 2; "
+        "with 'attention.weight' = 0.",
+    )
     witness_share: float = option(
         0.5,
         "Share of the score that the witness gives: the head as the first frame left it, never updated.",
@@ -110,6 +129,14 @@ class Optimizer:
     momentum: float = option(0.9, "Momentum.", low=0.0, high=0.999)
     weight_decay: float = option(5e-4, "Weight decay.", low=0.0, high=1.0)
     clip_norm: float = option(10.0, "Bound on the norm of the gradient.", low=1e-3, high=1e6)
+    reduction: str = option(
+        "mean",
+        "Whether a step's loss is the mean or the sum over its samples.",
+        choices=("mean", "sum"),
+    )
+    last_layer_gain: float = option(
+        1.0, "What the last layer's learning rate is multiplied by.", low=0.0, high=1000.0
+    )
     positives: int = option(32, "Positive samples a step.", low=1, high=4096)
     negatives: int = option(32, "Negative samples a step.", low=1, high=4096)
     mined_from: int = option(
@@ -124,7 +151,10 @@ class Optimizer:
 class FirstFit:
     """Learning from the first frame."""
 
-    positives: int = option(300, "Positive samples (overlap 0.7 to 1).", low=1, high=100000)
+    positives: int = option(300, "Positive samples.", low=1, high=100000)
+    positive_overlap: float = option(
+        0.7, "Overlap with the target that a positive sample has at least.", low=0.3, high=0.95
+    )
     negatives: int = option(
         2000,
         "Negative samples (overlap below 0.5), half of them all over the image, as far as nine views reach.",
@@ -210,7 +240,19 @@ class Regression:
         low=0,
         high=5000,
     )
-    ridge: float = option(1000.0, "Ridge penalty, against features of unit variance.", low=1e-3, high=1e9)
+    ridge: float = option(1000.0, "Ridge penalty.", low=1e-3, high=1e9)
+    penalty: str = option(
+        "relative",
+        "What the penalty is measured against: 'relative' to features of unit variance, or 'absolute'.",
+        choices=("relative", "absolute"),
+    )
+    translation: float = option(
+        0.15, "Farthest displacement of those boxes, in target sizes.", low=0.01, high=1.0
+    )
+    scale_step: float = option(1.2, "Their largest scale.", low=1.0, high=3.0)
+    smallest_area: float = option(
+        0.5, "Their smallest area, in areas of the target; the largest is 2.", low=0.1, high=1.9
+    )
     size_share: float = option(
         0.0,
         "Share of the size's correction that is applied; the centre's always is. On features of a shared "
@@ -472,6 +514,12 @@ class TrackerConfig:
 class NodeConfig:
     """What the ROS node has beside the tracker's own; the command line reads past it."""
 
+    preset: str = option(
+        "default",
+        "Which configuration gives the parameters that are not set: 'default', or 'paper', the method as "
+        "published. A parameter file that sets all of them leaves nothing to it.",
+        choices=("default", "paper"),
+    )
     autostart: bool = option(True, "Whether the node configures and activates itself.")
     attention_rate_hz: float = option(
         2.0, "Highest rate of the attention image, pictures a second.", low=0.01, high=60.0, live=True

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .attention import AttentionPicture
+from .painting import AttentionPicture
 from .types import TrackResult, TrackStatus
 
 Image = NDArray[np.uint8]
@@ -38,12 +38,23 @@ def draw_result(image: Image, result: TrackResult) -> Image:
 
 def attention_overlay(picture: AttentionPicture, size_px: int) -> Image:
     """(size_px, size_px, 3) RGB: the target's crop with its attention as a heat map."""
-    pixels = cv2.resize(picture.pixels, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
-    attention = cv2.resize(picture.attention, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    levels = np.clip(attention * 255, 0, 255).astype(np.uint8)
-    heat = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
-    share = HEAT_SHARE * np.sqrt(np.clip(attention, 0, 1))[:, :, None]
-    return np.asarray(pixels * (1 - share) + heat * share, np.uint8)
+    return heat_overlay(picture.pixels, picture.attention, size_px)
+
+
+def heat_overlay(pixels: Image, heat: NDArray[np.float32], size_px: int) -> Image:
+    """(size_px, size_px, 3) RGB: a square picture with a heat map over it.
+
+    Args:
+        pixels: (S, S, 3) RGB.
+        heat: (n, n) in [0, 1], over the whole of the picture.
+        size_px: side of the answer.
+    """
+    shown = cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+    heat = np.asarray(cv2.resize(heat, (size_px, size_px), interpolation=cv2.INTER_LINEAR), np.float32)
+    levels = np.clip(heat * 255, 0, 255).astype(np.uint8)
+    colors = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    share = HEAT_SHARE * np.sqrt(np.clip(heat, 0, 1))[:, :, None]
+    return np.asarray(shown * (1 - share) + colors * share, np.uint8)
 
 
 def side_by_side(frame: Image, beside: Image | None) -> Image:

@@ -8,6 +8,7 @@ each box from the shared map. Gradients do not flow from here to pixels: see :mo
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,33 @@ PADDING = (127, 127, 127)  # what lies outside the image: grey, zero to the netw
 SAMPLES_PER_BIN = 2  # a side, as in RoIAlign (He et al., Mask R-CNN)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Batch:
+    """Boxes as the classifier learns from them.
+
+    Attributes:
+        features: (N, C, grid, grid).
+        crops: (N, 3, S, S) uint8, each box's own pixels; None where learning does not go back to them.
+    """
+
+    features: Tensor
+    crops: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        """(M,) of them, copied."""
+        return Batch(self.features[rows], None if self.crops is None else self.crops[rows])
+
+    @staticmethod
+    def cat(batches: Sequence[Batch]) -> Batch:
+        """Several as one; all with crops or all without."""
+        crops = [batch.crops for batch in batches if batch.crops is not None]
+        assert len(crops) in {0, len(batches)}, "some batches have crops, and some have none"
+        return Batch(torch.cat([batch.features for batch in batches]), torch.cat(crops) if crops else None)
+
+
 class View(Protocol):
     """One look at a frame."""
 
@@ -35,6 +63,10 @@ class View(Protocol):
 
     def sample(self, boxes: Boxes) -> Tensor:
         """(N, C, grid, grid) float32 features of (N, 4) boxes, on the source's device, no gradient."""
+        ...
+
+    def batch(self, boxes: Boxes) -> Batch:
+        """The same as learning wants them."""
         ...
 
 
@@ -218,6 +250,10 @@ class MapView:
         with torch.no_grad():  # not inference_mode: learning must be able to read these
             return pooled(self._fused, self._region.to_crop(boxes, self._size_px), self._stage, self._grid)
 
+    def batch(self, boxes: Boxes) -> Batch:
+        """See :class:`View`."""
+        return Batch(self.sample(boxes))
+
 
 class MapFeatures:
     """One pass of the backbone over a search region serves every candidate.
@@ -271,8 +307,8 @@ def covered(view: View, boxes: Boxes) -> Boxes:
 
 def sample_widely(
     source: FeatureSource, frame: Frame, target: BoundingBox, boxes: Boxes, max_views: int = 9
-) -> Tensor:
-    """Features of boxes that may lie anywhere in the image, by as few views as they need.
+) -> Batch:
+    """Boxes that may lie anywhere in the image, by as few views as they need.
 
     Args:
         target: at whose scale the frame is looked at; the first view is around it.
@@ -281,16 +317,16 @@ def sample_widely(
             part of the image only, when the target is small in it.
 
     Returns:
-        (M, C, grid, grid), M at most N.
+        At most N.
     """
-    features, where = [], target
+    found, where = [], target
     for _ in range(max_views):
         view = source.look(frame, where)
         inside = view.covers(boxes)
-        features.append(view.sample(boxes[inside]))
+        found.append(view.batch(boxes[inside]))
         boxes = boxes[~inside]
         if len(boxes) == 0:
             break
         (x, y), boxes = centers(boxes[:1])[0], np.roll(boxes, -1, axis=0)
         where = BoundingBox(float(x) - target.w / 2, float(y) - target.h / 2, target.w, target.h)
-    return torch.cat(features)
+    return Batch.cat(found)

@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from . import sampling
-from .attention import AttentionPainter, AttentionPicture
-from .classifier import Classifier, Head
+from .classifier import Classifier, Head, margin
 from .errors import NotInitialisedError
 from .features import FeatureSource, View, covered, sample_widely
 from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .margin_judge import MarginJudge
 from .memory import SampleMemory
+from .painting import AttentionPicture, Painter
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
 from .tracker import Clock, visible_target
@@ -36,8 +38,11 @@ class Schedule:
     first_negatives: int
     first_iterations: int
     first_learning_rate: float
+    first_positive_overlap: float
     regression_samples: int
+    regression_spread: sampling.RegressionSpread
     ridge: float
+    is_ridge_relative: bool
     size_share: float
     size_gain: float
     positives: int
@@ -57,7 +62,7 @@ class Parts:
     judge: MarginJudge
     memory: SampleMemory
     updater: Updater[LearningRequest, Head]
-    painter: AttentionPainter
+    painter: Painter
     schedule: Schedule
 
 
@@ -97,13 +102,13 @@ class GaussianTracker:
 
     Args:
         parts: see :class:`Parts`.
-        hidden, dropout: of the head that every first fit starts from.
+        head: that every first fit starts from; it is copied.
         seed: of every random draw; two trackers with inline learning and one seed give equal boxes.
     """
 
-    def __init__(self, parts: Parts, *, hidden: int, dropout: float, seed: int) -> None:
+    def __init__(self, parts: Parts, *, head: Head, seed: int) -> None:
         self._parts = parts
-        self._hidden, self._dropout, self._seed = hidden, dropout, seed
+        self._head, self._seed = head, seed
         self._generator = np.random.default_rng(seed)
         self._target: Target | None = None
 
@@ -114,17 +119,18 @@ class GaussianTracker:
         generator = np.random.default_rng(self._seed)
         parts, plan = self._parts, self._parts.schedule
         view = parts.features.look(frame, box)
-        positives = view.sample(
-            sampling.positives(box, frame.width, frame.height, plan.first_positives, generator)
+        positives = view.batch(
+            sampling.positives(
+                box, frame.width, frame.height, plan.first_positives, generator, plan.first_positive_overlap
+            )
         )
         around = sampling.first_negatives(box, frame.width, frame.height, plan.first_negatives, generator)
         negatives = sample_widely(parts.features, frame, box, around)
         clock.lap("features")
         refiner = self._fitted_refiner(frame, view, box, generator)
         clock.lap("refine")
-        head = Head(parts.features.channels, parts.features.grid, self._hidden, self._dropout, self._seed)
         request = LearningRequest(
-            head.to(positives.device),
+            self._head,
             (positives,),
             (negatives,),
             plan.first_iterations,
@@ -136,7 +142,7 @@ class GaussianTracker:
         # Nothing above has touched the old target; nothing below can fail.
         self._generator = generator
         step = max(1, round(len(negatives) / (FIRST_NEGATIVES_KEPT * plan.negatives)))  # near and far alike
-        parts.memory.restart(positives, negatives[::step].clone())  # a clone holds no more than it shows
+        parts.memory.restart(positives, negatives[torch.arange(0, len(negatives), step)])
         self._target = Target(box, (frame.width, frame.height), refiner, published.model)
         return TrackResult(
             box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
@@ -184,6 +190,21 @@ class GaussianTracker:
         """See :class:`~.tracker.Tracker`."""
         return self._parts.painter.paint(frame, box, self._parts.updater.latest.model)
 
+    def probabilities(self, frame: Frame, boxes: Boxes) -> NDArray[np.float32]:
+        """How probably each of (N, 4) boxes near the last one is the target, (N,) in [0, 1], for people.
+
+        By the newest head alone, whatever share of a candidate's score the witness has.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init`.
+        """
+        head = self._parts.updater.latest.model
+        assert self._target is not None  # an init that publishes a head ends with a target
+        view = self._parts.features.look(frame, self._target.seen_in(frame).box)
+        with torch.no_grad():
+            found: NDArray[np.float32] = margin(head(view.sample(boxes))).sigmoid().cpu().numpy()
+        return found
+
     @property
     def statistics(self) -> UpdateStatistics:
         """See :class:`~.tracker.Tracker`."""
@@ -212,18 +233,23 @@ class GaussianTracker:
         plan = self._parts.schedule
         if plan.regression_samples == 0:
             return Unrefined()
-        boxes = sampling.regression_boxes(box, frame.width, frame.height, plan.regression_samples, generator)
+        boxes = sampling.regression_boxes(
+            box, frame.width, frame.height, plan.regression_samples, generator, plan.regression_spread
+        )
         boxes = boxes[view.covers(boxes)]
         if len(boxes) < 2:
             return Unrefined()
-        return fit_boxes(view.sample(boxes), boxes, box, plan.ridge, plan.size_share)
+        features = view.sample(boxes)
+        return fit_boxes(
+            features, boxes, box, plan.ridge, plan.size_share, is_relative=plan.is_ridge_relative
+        )
 
     def _remember(self, frame: Frame, view: View, box: BoundingBox) -> None:
         plan, size = self._parts.schedule, (frame.width, frame.height)
         positives = sampling.positives(box, *size, plan.positives, self._generator)
         negatives = sampling.negatives(box, *size, plan.negatives, self._generator)
         # Two tensors: a slice of one would keep all of it for as long as its shorter-lived half.
-        self._parts.memory.add(view.sample(positives), view.sample(covered(view, negatives)))
+        self._parts.memory.add(view.batch(positives), view.batch(covered(view, negatives)))
 
     def _learn_when_due(self) -> None:
         assert self._target is not None

@@ -7,16 +7,20 @@ any thread and a failure leaves nothing behind.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .attention import attentive_loss
+from .attention import Reading, Sensitivity, attentive_loss, classification_loss
 from .classifier import Head, margin
 from .errors import LearningError
+from .features import Batch
+from .levels import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +28,23 @@ class Recipe:
     """How a step is taken.
 
     Attributes:
-        attention_weight: lambda of Eq. 5.
+        attention_weight: lambda of Eq. 5; at 0 no map is computed.
+        reading: of the regulariser.
+        level: where maps are taken.
+        is_mean: whether the loss is the mean over a step's samples rather than their sum.
         momentum, weight_decay, clip_norm: of stochastic gradient descent.
+        last_layer_gain: what the last layer's learning rate is multiplied by.
         positives, negatives: samples a step; the negatives are the hardest of ``mined_from``.
     """
 
     attention_weight: float
+    reading: Reading
+    level: Level
+    is_mean: bool
     momentum: float
     weight_decay: float
     clip_norm: float
+    last_layer_gain: float
     positives: int
     negatives: int
     mined_from: int
@@ -44,27 +56,37 @@ class LearningRequest:
 
     Attributes:
         head: where to start from, for a first fit; None starts from the newest head.
-        positives, negatives: features (N_i, C, grid, grid), one tensor a remembered frame.
+        positives, negatives: samples, one batch a remembered frame.
         iterations: steps.
         learning_rate: of each step.
         seed: of batches and dropout.
     """
 
     head: Head | None
-    positives: tuple[Tensor, ...]
-    negatives: tuple[Tensor, ...]
+    positives: tuple[Batch, ...]
+    negatives: tuple[Batch, ...]
     iterations: int
     learning_rate: float
     seed: int
 
 
+Watch = Callable[[Head, Batch, Tensor], None]
+"""``watch(head, batch, is_target)``: what a step is about to learn, and the head that it will change; a watch
+changes none of them, but may leave the head in either mode."""
+
+
 def learn(
-    request: LearningRequest, latest: Head | None, recipe: Recipe, should_stop: Callable[[], bool]
+    request: LearningRequest,
+    latest: Head | None,
+    recipe: Recipe,
+    should_stop: Callable[[], bool],
+    watch: Watch | None = None,
 ) -> Head | None:
     """A trained, frozen copy of the request's head or the latest one, or None when told to stop.
 
     Args:
         should_stop: read before each step.
+        watch: told of each step before it is taken.
 
     Raises:
         LearningError: without positives, negatives or a head, or when the weights do not stay finite.
@@ -78,24 +100,20 @@ def learn(
             f"learning needs positive and negative samples, got {len(positives)} and {len(negatives)}"
         )
     head = copy.deepcopy(start).requires_grad_(True)
-    optimizer = torch.optim.SGD(
-        head.parameters(),
-        lr=request.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = _optimizer(head, request.learning_rate, recipe)
     chance = np.random.default_rng(request.seed)
     generator = torch.Generator(device=positives.device).manual_seed(request.seed)
     for _ in range(request.iterations):
         if should_stop():
             return None
-        targets = positives.draw(recipe.positives, chance)
-        background = _hardest(head, negatives.draw(recipe.mined_from, chance), recipe.negatives)
-        activation = torch.cat([targets, background]).requires_grad_(True)
-        is_target = torch.arange(len(activation), device=activation.device) < len(targets)
-
+        targets = positives.batch(positives.drawn(recipe.positives, chance))
+        background = _hardest(head, negatives, negatives.drawn(recipe.mined_from, chance), recipe.negatives)
+        batch = Batch.cat([targets, background])
+        is_target = torch.arange(len(batch), device=positives.device) < len(targets)
+        if watch is not None:
+            watch(head, batch, is_target)
         head.train()
-        loss = attentive_loss(head(activation, generator), activation, is_target, recipe.attention_weight)
+        loss = _loss(head, batch, is_target, recipe, generator)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(head.parameters(), recipe.clip_norm)
@@ -106,14 +124,36 @@ def learn(
     return head.eval().requires_grad_(False)
 
 
+def _loss(head: Head, batch: Batch, is_target: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Eq. 5 of a step's samples."""
+    if recipe.attention_weight == 0:
+        loss = classification_loss(head(batch.features, generator), is_target)
+    else:
+        scores, by_features = head.with_gradients(batch.features, generator)
+        gradients = recipe.level.gradients(by_features, batch)
+        seen = Sensitivity(gradients, is_target, recipe.level.border)
+        loss = attentive_loss(scores, seen, recipe.reading, recipe.attention_weight)
+    return loss / len(batch) if recipe.is_mean else loss
+
+
+def _optimizer(head: Head, learning_rate: float, recipe: Recipe) -> torch.optim.Optimizer:
+    groups: list[dict[str, Any]] = [
+        {"params": [value for name, value in head.named_parameters() if not name.startswith("fc6.")]},
+        {"params": [*head.fc6.parameters()], "lr": learning_rate * recipe.last_layer_gain},
+    ]
+    return torch.optim.SGD(
+        groups, lr=learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+
+
 class Pool:
     """Samples of many frames to draw from; only what is drawn is ever copied.
 
     Args:
-        frames: features (N_i, C, grid, grid), one tensor a frame.
+        frames: one batch each.
     """
 
-    def __init__(self, frames: tuple[Tensor, ...]) -> None:
+    def __init__(self, frames: tuple[Batch, ...]) -> None:
         self._frames = frames
         self._ends = np.cumsum([len(samples) for samples in frames])
 
@@ -123,25 +163,34 @@ class Pool:
     @property
     def device(self) -> torch.device:
         """Where the samples are."""
-        return self._frames[0].device
+        return self._frames[0].features.device
 
-    def draw(self, count: int, chance: np.random.Generator) -> Tensor:
-        """(count, C, grid, grid) random samples, each at most once while there are enough."""
+    def drawn(self, count: int, chance: np.random.Generator) -> NDArray[np.int64]:
+        """(count,) numbers of random samples, each at most once while there are enough."""
         rows = np.concatenate([chance.permutation(len(self)) for _ in range(-(-count // len(self)))])
-        rows = np.sort(rows[:count])
+        return np.sort(rows[:count])
+
+    def features(self, rows: NDArray[np.int64]) -> Tensor:
+        """(M, C, grid, grid) of samples by their (M,) ascending numbers."""
+        return torch.cat([batch.features[places] for batch, places in self._located(rows)])
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The same whole."""
+        return Batch.cat([batch[places] for batch, places in self._located(rows)])
+
+    def _located(self, rows: NDArray[np.int64]) -> Iterator[tuple[Batch, Tensor]]:
         frames = np.searchsorted(self._ends, rows, side="right")
         starts = self._ends - [len(samples) for samples in self._frames]
-        drawn = [
-            self._frames[frame][torch.from_numpy(rows[frames == frame] - starts[frame]).to(self.device)]
-            for frame in np.unique(frames)
-        ]
-        return torch.cat(drawn)
+        for frame in np.unique(frames):
+            places = torch.from_numpy(rows[frames == frame] - starts[frame])
+            yield self._frames[frame], places.to(self.device)
 
 
-def _hardest(head: Head, negatives: Tensor, count: int) -> Tensor:
-    """The negatives that the head takes for the target most."""
-    if count >= len(negatives):
-        return negatives
+def _hardest(head: Head, negatives: Pool, rows: NDArray[np.int64], count: int) -> Batch:
+    """Of those negatives the ones that the head takes for the target most."""
+    if count >= len(rows):
+        return negatives.batch(rows)
     head.eval()
     with torch.no_grad():
-        return negatives[margin(head(negatives)).topk(count).indices]
+        hardest = margin(head(negatives.features(rows))).topk(count).indices.cpu().numpy()
+    return negatives.batch(np.sort(rows[hardest]))

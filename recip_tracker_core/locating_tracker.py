@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from . import config
 from .appearance import Appearance, FirstLook, Lesson
-from .attention import AttentionPicture
 from .confidence import History, Judge, Signals, Standing
 from .errors import NotInitialisedError
 from .observing import Observer, Sight, View
-from .painting import MapPainter
+from .painting import AttentionPicture, MapPainter
 from .redetection import Search, Searcher, Sought
 from .refinement import BoxRefiner, Shape
 from .rivals import RivalWatch, Scene, moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from torch import Tensor
+from .features import Batch
 
 
 class SampleMemory:
@@ -16,33 +16,33 @@ class SampleMemory:
     """
 
     def __init__(self, long_frames: int, short_frames: int) -> None:
-        self._first: tuple[Tensor, Tensor] | None = None
-        self._positives: deque[Tensor] = deque(maxlen=long_frames)
-        self._negatives: deque[Tensor] = deque(maxlen=short_frames)
+        self._first: tuple[Batch, Batch] | None = None
+        self._positives: deque[Batch] = deque(maxlen=long_frames)
+        self._negatives: deque[Batch] = deque(maxlen=short_frames)
         self._short_frames = short_frames
 
-    def restart(self, positives: Tensor, negatives: Tensor) -> None:
-        """Forget everything and begin with the samples of a first frame: (N, C, grid, grid) each."""
+    def restart(self, positives: Batch, negatives: Batch) -> None:
+        """Forget everything and begin with the samples of a first frame."""
         self._first = (positives, negatives)
         self._positives.clear()
         self._negatives.clear()
 
-    def add(self, positives: Tensor, negatives: Tensor) -> None:
-        """Remember the samples of one tracked frame: (N, C, grid, grid) each."""
+    def add(self, positives: Batch, negatives: Batch) -> None:
+        """Remember the samples of one tracked frame."""
         self._positives.append(positives)
         self._negatives.append(negatives)
 
-    def long_term(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def long_term(self) -> tuple[tuple[Batch, ...], tuple[Batch, ...]]:
         """All positives, and the recent negatives."""
         return self._with_first(tuple(self._positives), tuple(self._negatives))
 
-    def short_term(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def short_term(self) -> tuple[tuple[Batch, ...], tuple[Batch, ...]]:
         """Recent positives and negatives."""
         return self._with_first(tuple(self._positives)[-self._short_frames :], tuple(self._negatives))
 
     def _with_first(
-        self, positives: tuple[Tensor, ...], negatives: tuple[Tensor, ...]
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        self, positives: tuple[Batch, ...], negatives: tuple[Batch, ...]
+    ) -> tuple[tuple[Batch, ...], tuple[Batch, ...]]:
         if self._first is None:
             return positives, negatives
         return (self._first[0], *positives), (self._first[1], *negatives)

@@ -62,12 +62,19 @@ class BoxRegressor:
 
 
 def fit_boxes(
-    features: Tensor, boxes: Boxes, target: BoundingBox, ridge: float, size_share: float
+    features: Tensor,
+    boxes: Boxes,
+    target: BoundingBox,
+    ridge: float,
+    size_share: float,
+    *,
+    is_relative: bool = True,
 ) -> BoxRegressor:
     """Ridge regression on (N, C, grid, grid) features of (N, 4) boxes that should become ``target``.
 
     Args:
-        ridge: penalty, against features of unit variance.
+        ridge: penalty.
+        is_relative: whether it is measured against features of unit variance.
         size_share: share of the size's correction that will be applied, 0 to 1.
     """
     truth = target.as_array()
@@ -79,6 +86,7 @@ def fit_boxes(
     x, y = x - mean, y - offset
     # The dual form: there are fewer boxes than features.
     gram = (x @ x.T).double()
-    gram.diagonal().add_((ridge * x.var().double()).clamp(min=1e-12))  # features may all be equal
+    unit = x.var().double() if is_relative else gram.new_ones(())
+    gram.diagonal().add_((ridge * unit).clamp(min=1e-12))  # features may all be equal
     weights = x.T @ torch.linalg.solve(gram, y.double()).to(x)
     return BoxRegressor(mean, weights, offset, size_share)

@@ -7,6 +7,7 @@ displacement is at most ``translation`` target sizes, the scale a power of ``sca
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,19 @@ def uniform(
 
 
 def positives(
-    target: BoundingBox, width: int, height: int, count: int, generator: np.random.Generator
+    target: BoundingBox,
+    width: int,
+    height: int,
+    count: int,
+    generator: np.random.Generator,
+    overlap: float = 0.7,
 ) -> Boxes:
-    """At most ``count`` boxes that overlap the target by 0.7 to 1."""
+    """At most ``count`` boxes that overlap the target by 0.7, or what is asked for, to 1."""
 
     def draw(n: int) -> Boxes:
         return keep_in_view(gaussian(target, n, 0.1, 1.2, generator), width, height)
 
-    return _sieved(draw, target, count, 0.7, 1.0)
+    return _sieved(draw, target, count, overlap, 1.0)
 
 
 def first_negatives(
@@ -82,19 +88,40 @@ def negatives(
     return _sieved(draw, target, count, 0.0, 0.3)
 
 
-def regression_boxes(
-    target: BoundingBox, width: int, height: int, count: int, generator: np.random.Generator
-) -> Boxes:
-    """At most ``count`` boxes that overlap the target by 0.6 to 1 and have half to twice its area.
+@dataclass(frozen=True, slots=True)
+class RegressionSpread:
+    """How far the boxes that a regression is fitted to lie from the target.
 
-    The released code's are larger than the target, never smaller, and spread twice as far: a linear
-    fit to those shrinks every box.
+    The released code's (0.3, 1.5, 1.0) are never smaller than the target: a linear fit to those shrinks
+    every box.
+
+    Attributes:
+        translation: farthest displacement, in target sizes.
+        scale_step: largest scale.
+        smallest_area: in areas of the target; the largest is 2.
     """
 
+    translation: float = 0.15
+    scale_step: float = 1.2
+    smallest_area: float = 0.5
+
+
+def regression_boxes(
+    target: BoundingBox,
+    width: int,
+    height: int,
+    count: int,
+    generator: np.random.Generator,
+    spread: RegressionSpread,
+) -> Boxes:
+    """At most ``count`` boxes that overlap the target by 0.6 to 1."""
+
     def draw(n: int) -> Boxes:
-        boxes = keep_in_view(uniform(target, n, 0.15, 1.2, 1.1, generator), width, height)
+        boxes = keep_in_view(
+            uniform(target, n, spread.translation, spread.scale_step, 1.1, generator), width, height
+        )
         ratio = boxes[:, 2:].prod(axis=1) / target.area
-        return np.asarray(boxes[(ratio >= 0.5) & (ratio <= 2)])
+        return np.asarray(boxes[(ratio >= spread.smallest_area) & (ratio <= 2)])
 
     return _sieved(draw, target, count, 0.6, 1.0)
 

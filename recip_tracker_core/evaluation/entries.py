@@ -20,6 +20,7 @@ from ..errors import ConfigError
 from ..parameter_files import read_config
 from ..parameters import describe
 from ..parameters import replaced as with_values
+from ..presets import preset
 from .contestants import NANOTRACK_FILES, OPENCV, Contestant, NullTracker, OpenCvTracker, RecipTracker
 from .result_files import tracker_folder
 
@@ -97,7 +98,7 @@ def entries(texts: list[str], nanotrack: Path | None, finds_results: Callable[[s
     Args:
         texts: ``recip``, ``csrt``, ``recip:update.interval=5:device=cuda``, ... ; of a parameter's name its
             end is enough where it is the only one (``recip:updater=inline``); ``recip:config=FILE`` reads a
-            parameter file.
+            parameter file, ``recip:preset=paper`` takes a preset.
         nanotrack: folder with NanoTrack's two networks.
         finds_results: whether result files of a tracker of that name are there.
 
@@ -133,11 +134,13 @@ def _entry(text: str, nanotrack: Path | None, finds_results: Callable[[str], boo
 
 
 def _recip(text: str, assignments: list[str]) -> Entry:
-    files = [part.removeprefix("config=") for part in assignments if part.startswith("config=")]
-    if len(files) > 1:
-        raise ConfigError(f"'{text}' names {len(files)} parameter files, expected one")
-    given = [_full(part) for part in assignments if not part.startswith("config=")]
-    config = read_config(Path(files[0]) if files else None, given, None, None)
+    sources = [part for part in assignments if part.startswith(("config=", "preset="))]
+    if len(sources) > 1:
+        raise ConfigError(f"'{text}' names {len(sources)} presets or parameter files, expected one")
+    given = [_full(part) for part in assignments if part not in sources]
+    for name in (part.removeprefix("preset=") for part in sources if part.startswith("preset=")):
+        preset(name)  # a file is named by config=
+    config = read_config(sources[0].partition("=")[2] if sources else None, given, None, None)
     return Entry(text, "recip", config, any(part.startswith("update.updater=") for part in given))
 
 

@@ -125,10 +125,10 @@ def add_legend(figure: Figure, panel: Axes, place: Place) -> None:
     figure.legend(handles, labels, loc=place, ncols=columns, handlelength=3.2, frameon=False)
 
 
-def as_png(figure: Figure) -> bytes:
+def as_png(figure: Figure, dpi: int = DPI) -> bytes:
     """A PNG file that is the same for the same figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from .looks import Summary, is_ours, ranked
 from .metrics import Protocol, protocol_of
+from .pages import rendered
 from .plots import MOST_ROWS, PLOTS, draw_plots
 from .records import Evaluation
 from .sequences import Sequence
 from .strips import STRETCH_FRAMES, TILE_PX, Stretch, Tile, film_strip, worst_stretches
 from .summary import Accuracies, accuracies
 from .tables import by_attribute, by_sequence, overview
+
+TEMPLATE = Path(__file__).parent / "report.html.j2"
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,10 @@ def write_report(
 
 
 def _page(evaluation: Evaluation, summary: Summary, plots: dict[str, bytes]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # for every template: select_autoescape would pass over .j2
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["embedded"] = _embedded
     sequences = _sequences(evaluation)
     scores = summary["trackers"]
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        TEMPLATE,
         summary=summary,
         sequences=sequences,
         frames=sum(map(len, sequences)),
@@ -107,7 +100,3 @@ def _counting(protocol: Protocol) -> str:
     first = "counts" if protocol.counts_first else "is left out"
     clipped = ", boxes are cut at the edge of the image" if protocol.clips_to_image else ""
     return f"frames without the target {absent}, the first frame {first}{clipped}"
-
-
-def _embedded(picture: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -49,6 +49,21 @@ def backbone(device: torch.device) -> Backbone:
 
 
 @pytest.fixture(scope="session")
+def vgg_m(device: torch.device) -> Backbone:
+    """The paper's network with random weights: no package ships its own."""
+    network = load_backbone("vgg_m", "random")
+    assert isinstance(network, nn.Module)
+    return network.to(device)
+
+
+@pytest.fixture
+def full_precision() -> Iterator[None]:
+    """Convolutions on CUDA in float32 as it is, and not with shortened factors."""
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        yield
+
+
+@pytest.fixture(scope="session")
 def photograph(device: torch.device) -> Callable[[int, int], Tensor]:
     """``photograph(height, width)``: (2, 3, H, W) in [0, 255], noise of several grains."""
 

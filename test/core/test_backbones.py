@@ -10,16 +10,29 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from recip_tracker_core.backbones import REGISTRY, Backbone, load_backbone
+from recip_tracker_core.backbones import INPUT, REGISTRY, Backbone, Stage, load_backbone
 from recip_tracker_core.errors import ConfigError, WeightsError
 
 Photograph = Callable[[int, int], Tensor]
+RANDOM = {"vgg_m": "random"}  # no package ships their weights
+SUFFIX = {"vgg_m": ".safetensors"}  # of a weights file, where it is not torch's own
 every_backbone = pytest.mark.parametrize("name", REGISTRY)
 
 
 @pytest.fixture(scope="module", params=REGISTRY)
 def network(request: pytest.FixtureRequest, device: torch.device) -> Backbone:
-    return load_backbone(request.param).to(device)
+    return load_backbone(request.param, RANDOM.get(request.param, "")).to(device)
+
+
+def seen_side(network: Backbone) -> int:
+    """The smallest side, pixels, of which the network sees each of its stages."""
+    step = network.granularity_px
+    return step * max(-(-stage.least_px // step) for stage in network.stages.values())
+
+
+def cells(stage: Stage, side_px: int) -> int:
+    """That a stage has of a side: one, and another for each stride beyond the first one's pixels."""
+    return (side_px - stage.least_px) // stage.stride + 1
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
@@ -28,11 +41,24 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
 
 
 def test_every_stage_has_the_shape_that_it_declares(network: Backbone, photograph: Photograph) -> None:
-    height, width = 4 * network.granularity_px, 6 * network.granularity_px
+    step = network.granularity_px
+    height, width = seen_side(network) + 3 * step, seen_side(network) + 5 * step
     images = network.normalized(photograph(height, width))
     features = network(images, tuple(network.stages))
     for name, stage in network.stages.items():
-        assert features[name].shape == (2, stage.channels, height // stage.stride, width // stage.stride)
+        assert features[name].shape == (2, stage.channels, cells(stage, height), cells(stage, width))
+
+
+def test_a_stage_has_a_cell_from_the_side_on_that_it_declares(network: Backbone) -> None:
+    step = network.granularity_px
+    for name, stage in network.stages.items():
+        least_px = step * -(-stage.least_px // step)
+        device = next(network.parameters()).device
+        features = network(torch.zeros(1, 3, least_px, least_px, device=device), (name,))[name]
+        assert features.shape[-2:] == (cells(stage, least_px), cells(stage, least_px))
+        if stage.least_px > step:
+            with pytest.raises(RuntimeError):
+                network(torch.zeros(1, 3, least_px - step, least_px - step, device=device), (name,))
 
 
 def test_stages_are_declared_finest_first(network: Backbone) -> None:
@@ -43,7 +69,8 @@ def test_stages_are_declared_finest_first(network: Backbone) -> None:
 def test_only_the_stages_asked_for_come_back_and_do_not_depend_on_the_others(
     network: Backbone, photograph: Photograph
 ) -> None:
-    images = network.normalized(photograph(64, 64))
+    side = seen_side(network)
+    images = network.normalized(photograph(side, side))
     together = network(images, tuple(network.stages))
     for name in network.stages:
         alone = network(images, (name,))
@@ -51,9 +78,22 @@ def test_only_the_stages_asked_for_come_back_and_do_not_depend_on_the_others(
         torch.testing.assert_close(alone[name], together[name])
 
 
-def test_a_stage_divided_by_its_scale_is_of_the_order_of_one(
+def test_the_layers_between_two_levels_make_the_one_of_the_other(
     network: Backbone, photograph: Photograph
 ) -> None:
+    names, side = tuple(network.stages), seen_side(network) + network.granularity_px
+    images = network.normalized(photograph(side, side))
+    found = {INPUT: images, **network(images, names)}
+    for until in names:
+        for after in (INPUT, *names[: names.index(until) + 1]):
+            torch.testing.assert_close(network.part(after, until)(found[after]), found[until])
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - set(RANDOM)))
+def test_a_stage_divided_by_its_scale_is_of_the_order_of_one(
+    name: str, photograph: Photograph, device: torch.device
+) -> None:
+    network = load_backbone(name).to(device)
     features = network(network.normalized(photograph(256, 256)), tuple(network.stages))
     for name, stage in network.stages.items():
         assert 0.3 < (features[name] / stage.scale).std().item() < 3
@@ -79,7 +119,8 @@ def test_its_weights_cannot_learn_but_its_input_can(network: Backbone, photograp
     assert isinstance(network, nn.Module)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    images = network.normalized(photograph(32, 32)).requires_grad_(True)
+    side = seen_side(network)
+    images = network.normalized(photograph(side, side)).requires_grad_(True)
     sum(features.sum() for features in network(images, tuple(network.stages)).values()).backward()
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
@@ -87,7 +128,7 @@ def test_its_weights_cannot_learn_but_its_input_can(network: Backbone, photograp
 
 @every_backbone
 def test_weights_that_are_absent_are_refused_with_their_path(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "nowhere.pth"
+    path = tmp_path / f"nowhere{SUFFIX.get(name, '.pth')}"
     with pytest.raises(WeightsError) as refusal:
         load_backbone(name, str(path))
     assert str(path) in str(refusal.value)
@@ -121,7 +162,7 @@ def relative_of_another_size(path: Path) -> None:
 def test_weights_that_are_damaged_or_foreign_are_refused_with_their_path(
     name: str, write: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    path = tmp_path / "weights.pth"
+    path = tmp_path / f"weights{SUFFIX.get(name, '.pth')}"
     write(path)
     with pytest.raises(WeightsError) as refusal:
         load_backbone(name, str(path))

@@ -97,3 +97,68 @@ def test_dropout_keeps_the_mean_of_a_unit() -> None:
     scores = head(torch.full((20000, 1, 1, 1), 3.0), torch.Generator().manual_seed(0))
     assert scores[:, TARGET].mean().item() == pytest.approx(3.0, rel=0.05)
     assert set(scores[:, TARGET].detach().unique().tolist()) == {0.0, 12.0}  # kept twice: 3 * 2 * 2
+
+
+def training_head(dropout: float) -> Head:
+    """In float64, and learning, so that hidden units are dropped."""
+    return Head(channels=3, grid=2, hidden=12, dropout=dropout, seed=3).double().train()
+
+
+def drawn_features(*, requires_grad: bool) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn((5, 3, 2, 2), generator=generator, dtype=torch.float64)
+    return features.requires_grad_(requires_grad)
+
+
+def dropping() -> torch.Generator:
+    return torch.Generator().manual_seed(7)
+
+
+def by_autograd(head: Head, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores, and their gradients by the features, both differentiable."""
+    scores = head(features, dropping())
+    gradients = [
+        torch.autograd.grad(scores[:, kind].sum(), features, create_graph=True)[0]
+        for kind in (BACKGROUND, TARGET)
+    ]
+    return scores, torch.stack(gradients)
+
+
+with_and_without_dropout = pytest.mark.parametrize("dropout", [0.0, 0.5], ids=["no-dropout", "dropout"])
+
+
+@with_and_without_dropout
+def test_the_gradients_of_the_scores_are_those_of_automatic_differentiation(dropout: float) -> None:
+    head = training_head(dropout)
+    expected_scores, expected = by_autograd(head, drawn_features(requires_grad=True))
+    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropping())
+    assert torch.equal(scores, expected_scores)
+    assert gradients.shape == (2, 5, 3, 2, 2)
+    torch.testing.assert_close(gradients, expected, rtol=1e-12, atol=1e-14)
+
+
+@with_and_without_dropout
+def test_a_loss_on_those_gradients_has_the_slope_by_the_weights_that_second_derivatives_give(
+    dropout: float,
+) -> None:
+    head = training_head(dropout)
+    parameters = [*head.parameters()]
+    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropping())
+    expected_scores, expected = by_autograd(head, drawn_features(requires_grad=True))
+    slopes, expected_slopes = (
+        torch.autograd.grad(score.square().sum() + gradient.relu().var(), parameters)
+        for score, gradient in ((scores, gradients), (expected_scores, expected))
+    )
+    for slope, other in zip(slopes, expected_slopes, strict=True):
+        torch.testing.assert_close(slope, other, rtol=1e-10, atol=1e-12)
+
+
+def test_how_features_lie_in_memory_changes_no_gradient() -> None:
+    head, features = training_head(0.0), drawn_features(requires_grad=False)
+    channels_last = features.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(head.with_gradients(channels_last)[1], head.with_gradients(features)[1])
+
+
+def test_no_samples_have_no_gradients() -> None:
+    scores, gradients = training_head(0.5).with_gradients(torch.zeros(0, 3, 2, 2, dtype=torch.float64))
+    assert (scores.shape, gradients.shape) == ((0, 2), (2, 0, 3, 2, 2))

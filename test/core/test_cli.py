@@ -17,6 +17,7 @@ from recip_tracker_core.errors import BoxError, ConfigError, SourceError
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.parameter_files import read_config, read_parameters
 from recip_tracker_core.parameters import replaced
+from recip_tracker_core.presets import PRESETS
 from recip_tracker_core.types import BoundingBox
 
 pytestmark = pytest.mark.slow
@@ -175,6 +176,22 @@ def test_a_parameter_file_is_read_past_what_belongs_to_the_node(tmp_path: Path) 
     path = tmp_path / "tracker.yaml"
     path.write_text(PARAMETERS)
     assert read_parameters(path) == {"seed": 5, "update.interval": 3}
+
+
+def test_a_preset_is_named_where_a_file_could_be() -> None:
+    assert read_config("paper", [], None, None) == replaced(PRESETS["paper"], {"update.updater": "inline"})
+    with pytest.raises(SourceError, match=r"'papre' cannot be read, and it is no preset \(default, paper\)"):
+        read_config("papre", [], None, None)
+
+
+def test_a_file_may_name_the_preset_that_its_values_change(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    preset: paper\n    update:\n      interval: 3\n")
+    config = read_config(path, [], None, None)
+    assert (config.backbone.name, config.update.interval) == ("vgg_m", 3)
+    path.write_text("/**:\n  ros__parameters:\n    preset: papre\n")
+    with pytest.raises(ConfigError, match="'papre'"):
+        read_config(path, [], None, None)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recip_tracker_core.attention import AttentionPicture
 from recip_tracker_core.drawing import COLORS, attention_overlay, draw_result, side_by_side
+from recip_tracker_core.painting import AttentionPicture
 from recip_tracker_core.types import BoundingBox, TrackResult, TrackStatus
 
 

@@ -22,7 +22,7 @@ from recip_tracker_core.encoding import (
 )
 
 GROUPS = {"s4": (24, 16), "s8": (40, 16), "s16": (112, 24), "colour": (COLOR_PLANES, 6)}  # raw, kept
-EIGHT = Stage(channels=1, stride=8, first_center_px=7.5, scale=1.0)
+EIGHT = Stage(channels=1, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
 RED, GREEN, BLUE = (200, 40, 40), (40, 150, 60), (40, 60, 220)
 
 

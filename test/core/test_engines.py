@@ -21,6 +21,8 @@ from recip_tracker_core.errors import ConfigError
 
 CPU = torch.device("cpu")
 Photograph = Callable[[int, int], Tensor]
+RANDOM = {"vgg_m": "random"}  # no package ships their weights
+IN_TORCH_ALONE = {"vgg_m": "relu"}  # what no ONNX node is written for
 needs_onnxruntime = pytest.mark.usefixtures("onnxruntime")
 
 
@@ -31,10 +33,15 @@ def onnxruntime() -> None:
     pytest.importorskip("onnx")
 
 
-@pytest.fixture(scope="module", params=REGISTRY)
-def network(request: pytest.FixtureRequest) -> Backbone:
+def loaded(name: str) -> Backbone:
     """A network of its own: the one that tests share may be on another device."""
-    return load_backbone(request.param)
+    return load_backbone(name, RANDOM.get(name, ""))
+
+
+@pytest.fixture(scope="module", params=sorted(set(REGISTRY) - set(IN_TORCH_ALONE)))
+def network(request: pytest.FixtureRequest) -> Backbone:
+    """One that can be written as ONNX."""
+    return loaded(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +164,31 @@ def test_auto_is_onnxruntime_on_the_cpu(network: Backbone, engine: Backbone) -> 
     assert type(with_engine(network, "auto", tuple(network.stages), CPU)) is type(engine)
 
 
+@needs_onnxruntime
+@pytest.mark.parametrize(("name", "operation"), IN_TORCH_ALONE.items())
+def test_a_network_with_other_operations_stays_in_torch_by_auto_and_is_refused_by_name(
+    name: str, operation: str
+) -> None:
+    network = loaded(name)
+    stages = tuple(network.stages)
+    assert with_engine(network, "auto", stages, CPU) is network
+    expected = f"cannot compute this network: no ONNX node is written for '{operation}'.*'auto' or 'torch'"
+    with pytest.raises(ConfigError, match=expected):
+        with_engine(network, "onnxruntime", stages, CPU)
+
+
+@needs_onnxruntime
+def test_the_layers_between_two_levels_stay_in_torch(
+    network: Backbone, engine: Backbone, photograph: Photograph
+) -> None:
+    names = tuple(network.stages)
+    first, last = names[0], names[-1]
+    images = network.normalized(photograph(64, 64).cpu()).requires_grad_(True)
+    found = engine.part(first, last)(engine.part("input", first)(images))
+    torch.testing.assert_close(found, network(images, (last,))[last])
+    assert found.requires_grad
+
+
 @pytest.mark.parametrize(
     ("engine_name", "device_name"), [("torch", "cpu"), ("torch", "cuda"), ("auto", "cuda")]
 )
@@ -184,7 +216,7 @@ class OneLayer(nn.Module):
     def __init__(self, layer: nn.Conv2d, after: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.layer, self.after = layer, after
-        self.stages = {"s1": Stage(layer.out_channels, stride=1, first_center_px=0.5, scale=1.0)}
+        self.stages = {"s1": Stage(layer.out_channels, stride=1, first_center_px=0.5, least_px=8, scale=1.0)}
         self.requires_grad_(False)
 
     def normalized(self, pixels: Tensor) -> Tensor:
@@ -209,11 +241,13 @@ class OneLayer(nn.Module):
     [
         lambda x: x,
         F.relu6,
+        nn.ReLU6(),
+        lambda x: F.hardtanh(x, -0.5, 0.25),
         lambda x: F.pad(x, (1, 2, 3, 4)),
         lambda x: F.pad(x, (0, 1, 2, 0), value=-1.5),
         lambda x: x + F.relu6(x),
     ],
-    ids=["nothing", "relu6", "pad", "pad with a value", "skip"],
+    ids=["nothing", "relu6", "relu6 as a layer", "hardtanh", "pad", "pad with a value", "skip"],
 )
 def test_each_operation_means_what_it_means_in_torch(
     layer: nn.Conv2d, after: Callable[[Tensor], Tensor], photograph: Photograph

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recip_tracker_core.backbones import Stage
 from recip_tracker_core.features import (
     PADDING,
+    Batch,
     MapFeatures,
     Region,
     _interpolation,
@@ -24,8 +25,8 @@ from recip_tracker_core.features import (
 )
 from recip_tracker_core.types import BoundingBox, Boxes, Frame
 
-FINE = Stage(channels=2, stride=8, first_center_px=7.5, scale=2.0)
-COARSE = Stage(channels=2, stride=16, first_center_px=15.5, scale=5.0)
+FINE = Stage(channels=2, stride=8, first_center_px=7.5, least_px=8, scale=2.0)
+COARSE = Stage(channels=2, stride=16, first_center_px=15.5, least_px=8, scale=5.0)
 
 
 class RampBackbone:
@@ -270,6 +271,44 @@ def test_a_region_far_larger_than_the_image_is_cut_without_being_filled_first() 
     assert peak_bytes < 10e6  # as a picture the region has 312 MB
 
 
+def numbered_batch(start: int, count: int, *, with_crops: bool) -> Batch:
+    """Whose samples, and their crops, hold their own numbers."""
+    numbers = torch.arange(start, start + count)
+    crops = numbers[:, None, None, None].expand(count, 3, 2, 2).byte() if with_crops else None
+    return Batch(numbers[:, None, None, None].float(), crops)
+
+
+@pytest.mark.parametrize("with_crops", [True, False], ids=["with-crops", "without"])
+def test_some_samples_of_a_batch_and_several_batches_as_one_keep_their_crops(with_crops: bool) -> None:
+    batches = [numbered_batch(start, 3, with_crops=with_crops) for start in (0, 3, 6)]
+    together = Batch.cat(batches)
+    some = together[torch.tensor([8, 1, 4])]
+    assert (len(together), len(some)) == (9, 3)
+    assert together.features.flatten().tolist() == list(range(9))
+    assert some.features.flatten().tolist() == [8, 1, 4]
+    if with_crops:
+        assert together.crops is not None
+        assert some.crops is not None
+        assert together.crops[:, 2, 1, 0].tolist() == list(range(9))
+        assert some.crops[:, 2, 1, 0].tolist() == [8, 1, 4]
+    else:
+        assert together.crops is some.crops is None
+
+
+def test_what_is_picked_from_a_batch_does_not_keep_the_rest_alive() -> None:
+    some = numbered_batch(0, 100, with_crops=True)[torch.tensor([8, 1])]
+    assert some.crops is not None
+    assert some.features.untyped_storage().nbytes() == 2 * 4
+    assert some.crops.untyped_storage().nbytes() == 2 * 3 * 2 * 2
+
+
+def test_a_shared_map_has_no_crop_of_a_box_to_learn_from(source: MapFeatures) -> None:
+    view, boxes = source.look(FRAME, BoundingBox(90, 50, 20, 20)), np.array([[95, 52, 20, 20]], np.float32)
+    batch = view.batch(boxes)
+    assert torch.equal(batch.features, view.sample(boxes))
+    assert batch.crops is None
+
+
 class NearViews:
     """Looks that cover boxes whose corner lies within 50 pixels; the features of a box are itself."""
 
@@ -289,8 +328,8 @@ class NearViews:
         def covers(self, boxes: Boxes) -> np.ndarray:
             return (np.abs(boxes[:, :2] - self._corner) <= 50).all(axis=1)
 
-        def sample(self, boxes: Boxes) -> Tensor:
-            return torch.from_numpy(boxes).reshape(-1, 4, 1, 1)
+        def batch(self, boxes: Boxes) -> Batch:
+            return Batch(torch.from_numpy(boxes).reshape(-1, 4, 1, 1))
 
 
 def boxes_anywhere(count: int) -> Boxes:
@@ -304,16 +343,16 @@ def in_order(boxes: Boxes) -> Boxes:
 
 def test_boxes_all_over_the_image_are_each_seen_once_by_several_views() -> None:
     source, boxes = NearViews(), boxes_anywhere(100)
-    features = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes)
+    features = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes).features
     np.testing.assert_array_equal(in_order(features.flatten(1).numpy()), in_order(boxes))
     assert 1 < source.looks <= 9
 
 
 def test_boxes_that_the_allowed_views_do_not_reach_are_left_out() -> None:
     source, boxes = NearViews(), boxes_anywhere(100)
-    features = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes, max_views=2)
+    batch = sample_widely(source, FRAME, BoundingBox(90, 50, 20, 20), boxes, max_views=2)
     assert source.looks == 2
-    assert 0 < len(features) < 100
+    assert 0 < len(batch) < 100
 
 
 def test_a_box_that_not_even_a_view_around_it_covers_does_not_hold_up_the_others(

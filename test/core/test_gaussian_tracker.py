@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 
 from recip_tracker_core import BoundingBox, Boxes, Frame, TrackerConfig, TrackStatus
-from recip_tracker_core.attention import AttentionPainter
 from recip_tracker_core.backbones import Backbone
-from recip_tracker_core.build import build_schedule
 from recip_tracker_core.classifier import Head, Scored
 from recip_tracker_core.errors import BoxError, LearningError
+from recip_tracker_core.features import Batch
+from recip_tracker_core.gaussian_build import build_schedule
 from recip_tracker_core.gaussian_tracker import GaussianTracker, Parts
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.learning import LearningRequest
 from recip_tracker_core.margin_judge import MarginJudge
 from recip_tracker_core.memory import SampleMemory
+from recip_tracker_core.painting import RegionPainter
 from recip_tracker_core.parameters import replaced
 from recip_tracker_core.updater import Published, UpdateStatistics
 
@@ -34,6 +35,9 @@ class BoxesAsFeatures:
 
     channels, grid = 4, 1
 
+    def __init__(self) -> None:
+        self.sampled: list[Boxes] = []
+
     def look(self, frame: Frame, target: BoundingBox) -> BoxesAsFeatures:
         return self
 
@@ -41,7 +45,11 @@ class BoxesAsFeatures:
         return np.ones(len(boxes), bool)
 
     def sample(self, boxes: Boxes) -> Tensor:
+        self.sampled.append(boxes)
         return torch.from_numpy(boxes).reshape(-1, 4, 1, 1)
+
+    def batch(self, boxes: Boxes) -> Batch:
+        return Batch(self.sample(boxes))
 
 
 class OneStepRight:
@@ -122,21 +130,27 @@ class Scripted:
     """A tracker of scripted parts that was told where the target is, and has seen some frames."""
 
     def __init__(
-        self, backbone: Backbone, scores: tuple[float, ...], later: tuple[float, ...], growth: float
+        self,
+        backbone: Backbone,
+        scores: tuple[float, ...],
+        later: tuple[float, ...],
+        growth: float,
+        **values: object,
     ) -> None:
+        self.features = BoxesAsFeatures()
         self.proposer, self.classifier = OneStepRight(growth), ScriptedClassifier(scores + later)
         self.updater, self.memory = RecordingUpdater(), SampleMemory(20, 2)
         parts = Parts(
-            features=BoxesAsFeatures(),
+            features=self.features,
             proposer=self.proposer,
             classifier=self.classifier,
             judge=MarginJudge(tracked_from=0.5, lost_after=3),
             memory=self.memory,
             updater=self.updater,
-            painter=AttentionPainter(backbone, ("s8",), 48.0, 3, torch.device("cpu")),
-            schedule=build_schedule(replaced(TrackerConfig(), SCHEDULE)),
+            painter=RegionPainter(backbone, ("s8",), 48.0, 3, torch.device("cpu")),
+            schedule=build_schedule(replaced(TrackerConfig(), {**SCHEDULE, **values})),
         )
-        self.tracker = GaussianTracker(parts, hidden=8, dropout=0.0, seed=0)
+        self.tracker = GaussianTracker(parts, head=Head(4, 1, 8, 0.0, 0), seed=0)
         self.tracker.init(FRAME, BOX)
         self.results = [self.tracker.update(FRAME) for _ in scores]
 
@@ -146,8 +160,9 @@ Play = Callable[..., Scripted]
 
 @pytest.fixture
 def play(backbone: Backbone) -> Play:
-    """``play(*scores, later=(), growth=1)``: a scripted tracker after so many frames; others may follow."""
-    return lambda *scores, later=(), growth=1.0: Scripted(backbone, scores, later, growth)
+    """``play(*scores, later=(), growth=1, **values)``: a scripted tracker after so many frames; others may
+    follow."""
+    return lambda *scores, later=(), growth=1.0, **values: Scripted(backbone, scores, later, growth, **values)
 
 
 def test_a_tracked_frame_moves_the_box_and_one_that_is_not_repeats_it(play: Play) -> None:
@@ -182,8 +197,41 @@ def test_only_tracked_frames_are_remembered(play: Play) -> None:
 def test_what_is_remembered_of_a_frame_overlaps_as_it_should(play: Play) -> None:
     positives, negatives = play(SURE).memory.long_term()
     box = np.array([61, 40, 20, 20], np.float32)
-    assert iou(positives[1].reshape(-1, 4).numpy(), box).min() >= 0.7
-    assert iou(negatives[1].reshape(-1, 4).numpy(), box).max() <= 0.3
+    assert iou(positives[1].features.reshape(-1, 4).numpy(), box).min() >= 0.7
+    assert iou(negatives[1].features.reshape(-1, 4).numpy(), box).max() <= 0.3
+
+
+@pytest.mark.parametrize(("overlap", "below"), [(0.5, 0.7), (0.8, 0.9)])  # hardly any is drawn below 0.65
+def test_the_first_positives_overlap_by_as_much_as_is_asked_for(
+    play: Play, overlap: float, below: float
+) -> None:
+    values = {"first_fit.positive_overlap": overlap, "first_fit.positives": 300}
+    positives, _ = play(**values).memory.long_term()
+    least = iou(positives[0].features.reshape(-1, 4).numpy(), BOX.as_array()).min()
+    assert overlap <= least < below
+
+
+@pytest.mark.parametrize(
+    ("smallest_area", "below"), [(0.5, 1.0), (1.0, 1.1)], ids=["smaller-too", "larger-alone"]
+)
+def test_the_regression_is_fitted_to_boxes_spread_as_is_asked_for(
+    play: Play, smallest_area: float, below: float
+) -> None:
+    values = {"regression.samples": 300, "regression.smallest_area": smallest_area}
+    boxes = play(**values).features.sampled[-1]
+    assert len(boxes) == 300
+    assert smallest_area <= (boxes[:, 2:].prod(axis=1) / BOX.area).min() < below
+
+
+def test_the_penalty_of_the_regression_is_measured_as_is_asked_for(play: Play) -> None:
+    # Of boxes as features the variance is some pixels, so that a penalty against it weighs more.
+    values = {"regression.samples": 300, "regression.ridge": 300.0, "regression.size_share": 1.0}
+    relative, absolute = (
+        play(SURE, **values, **{"regression.penalty": penalty}).results[0].box.x
+        for penalty in ("relative", "absolute")
+    )
+    # The candidate lies a pixel to the right of the target, and the regression knows the way back.
+    assert 60 < absolute < relative - 0.05 < 61
 
 
 def test_a_long_term_update_is_due_every_interval(play: Play) -> None:
@@ -262,7 +310,7 @@ def test_a_failed_init_keeps_the_present_track(play: Play, box: BoundingBox, err
     assert results[0].box.x == pytest.approx(62)
     assert disturbed.proposer.was_searching[-1]
     for one, other in zip(disturbed.memory.long_term(), untouched.memory.long_term(), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        assert all(torch.equal(a.features, b.features) for a, b in zip(one, other, strict=True))
 
 
 def test_a_second_init_forgets_the_target_before(play: Play) -> None:

@@ -266,7 +266,8 @@ def test_a_failing_lesson_is_counted_and_the_target_followed_on(
         "update.iterations": 200,
         "update.interval": 1,
         "optimizer.clip_norm": 1e6,
-        "optimizer.momentum": 0.99,
+        "optimizer.weight_decay": 1.0,
+        "optimizer.last_layer_gain": 1000.0,  # its weights overshoot by a thousand times a step
     }
     clip = rendered_clip(frames=5, seed=1)
     tracker = make_tracker(**diverging)

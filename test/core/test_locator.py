@@ -15,7 +15,7 @@ from recip_tracker_core.locator import Locator, Response
 from recip_tracker_core.ridge import Moments, RidgeMemory, mean_moments
 
 SIDE_PX = 160
-STAGE = Stage(channels=5, stride=8, first_center_px=7.5, scale=1.0)
+STAGE = Stage(channels=5, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
 MIDDLE = np.full(2, SIDE_PX / 2)
 AT_PX = np.arange(2.0, SIDE_PX, 4)  # the half cells
 

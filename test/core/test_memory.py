@@ -1,17 +1,20 @@
 """A bounded store that never forgets the first frame."""
 
 import torch
-from torch import Tensor
 
+from recip_tracker_core.features import Batch
 from recip_tracker_core.memory import SampleMemory
 
 
-def sample(number: int) -> Tensor:
-    return torch.full((1, 1, 1, 1), float(number))
+def sample(number: int) -> Batch:
+    return Batch(torch.full((1, 1, 1, 1), float(number)), torch.full((1, 3, 2, 2), number, dtype=torch.uint8))
 
 
-def numbers(samples: tuple[Tensor, ...]) -> list[int]:
-    return [int(tensor) for tensor in samples]
+def numbers(samples: tuple[Batch, ...]) -> list[int]:
+    """Of features whose crops are their own."""
+    found = [int(batch.features) for batch in samples]
+    assert [int(batch.crops[0, 0, 0, 0]) for batch in samples if batch.crops is not None] == found
+    return found
 
 
 def filled(frames: int) -> SampleMemory:

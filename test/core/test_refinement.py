@@ -13,7 +13,7 @@ from recip_tracker_core.backbones import Stage
 from recip_tracker_core.refinement import BoxRefiner, Correction, Shape, _reliability
 from recip_tracker_core.ridge import RidgeMemory
 
-STAGE = Stage(channels=2, stride=8, first_center_px=7.5, scale=1.0)
+STAGE = Stage(channels=2, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
 MIDDLE = np.full(2, 80.0)
 
 

@@ -51,6 +51,34 @@ def test_an_endless_penalty_leaves_the_mean_correction_alone() -> None:
     np.testing.assert_allclose(regressor.offset[:2], shift, atol=1e-6)
 
 
+def test_an_absolute_penalty_does_not_know_the_scale_of_the_features_and_a_relative_one_does() -> None:
+    view, seen = LinearView(), jittered(200, seed=1)
+
+    def found(factor: float, *, is_relative: bool) -> Tensor:
+        """What such features predict of the boxes they are of."""
+        features = factor * view.sample(seen)
+        regressor = fit_boxes(features, seen, TARGET, 1.0, 1.0, is_relative=is_relative)
+        return (features.flatten(1) - regressor.mean) @ regressor.weights
+
+    torch.testing.assert_close(
+        found(0.01, is_relative=True), found(1.0, is_relative=True), rtol=1e-3, atol=1e-6
+    )
+    large, small = (found(factor, is_relative=False).norm() for factor in (1.0, 0.01))
+    assert small < 0.1 * large
+
+
+def test_the_weights_are_those_of_ridge_regression_by_its_formula() -> None:
+    view, seen = LinearView(), jittered(200, seed=1)
+    # Of centred features x and corrections y: (x'x + penalty)^-1 x'y
+    features = view.sample(seen).flatten(1).double()
+    x = features - features.mean(dim=0)
+    regressor = fit_boxes(view.sample(seen), seen, TARGET, 7.0, 1.0, is_relative=False)
+    shift = (np.array(TARGET.center) - centers(seen)) / seen[:, 2:]
+    y = torch.from_numpy(np.concatenate([shift, np.log(np.array([40, 30]) / seen[:, 2:])], axis=1)).double()
+    expected = torch.linalg.solve(x.T @ x + 7.0 * torch.eye(12), x.T @ (y - y.mean(dim=0)))
+    torch.testing.assert_close(regressor.weights.double(), expected, rtol=1e-3, atol=1e-5)
+
+
 def constant(
     shift: tuple[float, float], log_scale: tuple[float, float], size_share: float = 1.0
 ) -> BoxRegressor:

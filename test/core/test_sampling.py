@@ -1,21 +1,26 @@
 """Training boxes are where their names say, and repeat by their seed."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
 from recip_tracker_core import sampling
 from recip_tracker_core.geometry import centers, iou
+from recip_tracker_core.sampling import RegressionSpread
 from recip_tracker_core.types import BoundingBox, Boxes
 
 WIDTH, HEIGHT = 200, 150
 TARGET = BoundingBox(60, 50, 40, 30)
+SPREAD, RELEASED = RegressionSpread(), RegressionSpread(translation=0.3, scale_step=1.5, smallest_area=1.0)
 SAMPLERS = {
     "positives": (sampling.positives, 0.7, 1.0),
+    "looser_positives": (partial(sampling.positives, overlap=0.5), 0.5, 1.0),
     "first_negatives": (sampling.first_negatives, 0.0, 0.5),
     "negatives": (sampling.negatives, 0.0, 0.3),
-    "regression_boxes": (sampling.regression_boxes, 0.6, 1.0),
+    "regression_boxes": (partial(sampling.regression_boxes, spread=SPREAD), 0.6, 1.0),
+    "released_regression_boxes": (partial(sampling.regression_boxes, spread=RELEASED), 0.6, 1.0),
 }
 Sampler = Callable[[BoundingBox, int, int, int, np.random.Generator], Boxes]
 every_sampler = pytest.mark.parametrize(("sample", "low", "high"), SAMPLERS.values(), ids=SAMPLERS.keys())
@@ -74,6 +79,11 @@ def test_a_target_that_no_box_can_match_gives_none_and_returns() -> None:
     assert boxes.shape == (0, 4)
 
 
+def test_positives_overlap_by_as_little_as_is_asked_for() -> None:
+    boxes = sampling.positives(TARGET, WIDTH, HEIGHT, 500, np.random.default_rng(0), overlap=0.5)
+    assert iou(boxes, TARGET.as_array()).min() < 0.68  # and by 0.7 where nothing is
+
+
 def test_half_of_the_first_negatives_lie_all_over_the_image() -> None:
     boxes = sampling.first_negatives(TARGET, WIDTH, HEIGHT, 1000, np.random.default_rng(0))
     # near ones are displaced by one mean side (35) at most, so these are of the other half
@@ -84,11 +94,25 @@ def test_half_of_the_first_negatives_lie_all_over_the_image() -> None:
 
 
 def test_regression_boxes_are_as_often_smaller_than_the_target_as_larger() -> None:
-    boxes = sampling.regression_boxes(TARGET, WIDTH, HEIGHT, 1000, np.random.default_rng(0))
+    boxes = sampling.regression_boxes(TARGET, WIDTH, HEIGHT, 1000, np.random.default_rng(0), SPREAD)
     ratio = boxes[:, 2:].prod(axis=1) / TARGET.area
     assert ratio.min() >= 0.5
     assert ratio.max() <= 2
     assert (ratio > 1).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_released_regression_boxes_are_larger_than_the_target_and_lie_farther_from_it() -> None:
+    near, far = (
+        sampling.regression_boxes(TARGET, WIDTH, HEIGHT, 1000, np.random.default_rng(0), spread)
+        for spread in (SPREAD, RELEASED)
+    )
+    ratio = far[:, 2:].prod(axis=1) / TARGET.area
+    assert ratio.min() >= 1
+    assert 1.5 < ratio.max() <= 2
+    # in units of the mean side, 35
+    shift = [np.abs(centers(boxes) - TARGET.center).max() / 35 for boxes in (near, far)]
+    assert shift[0] == pytest.approx(0.15, abs=0.01)
+    assert 0.2 < shift[1] <= 0.3
 
 
 def test_gaussian_displacement_ends_at_the_translation() -> None:

@@ -89,7 +89,8 @@ def tensors_of(known: Appearance) -> list[torch.Tensor]:
     memories = [known.locator_memory.first.gram, known.refiner_memory.first.gram]
     for recent in (known.locator_memory.recent, known.refiner_memory.recent):
         memories += [recent.gram, recent.cross] if recent else []
-    samples = [*known.samples.positives, *known.samples.negatives] if known.samples else []
+    batches = [*known.samples.positives, *known.samples.negatives] if known.samples else []
+    samples = [batch.features for batch in batches]
     return [known.finder, known.witness, known.regression, *heads, *memories, *samples]
 
 
@@ -227,7 +228,9 @@ def test_of_later_frames_so_many_samples_are_kept_and_of_the_first_all(
     assert positives[0] is known.samples.positives[0]
     assert negatives[0] is known.samples.negatives[0]
     for samples in (*positives, *negatives):  # no view that keeps a larger tensor alive
-        assert samples.untyped_storage().nbytes() == samples.numel() * samples.element_size()
+        features = samples.features
+        assert features.untyped_storage().nbytes() == features.numel() * features.element_size()
+        assert samples.crops is None
 
 
 def test_without_a_classifier_the_rest_is_learned_all_the_same(

@@ -161,7 +161,7 @@ def test_samples_in_memory_hold_no_more_than_they_show(made_gaussian: Make, rend
     for image, _ in clip[1:]:
         tracker.update(Frame(image))
     positives, negatives = tracker._parts.memory.long_term()
-    for samples in (*positives, *negatives):
+    for samples in (batch.features for batch in (*positives, *negatives)):
         assert samples.untyped_storage().nbytes() == samples.numel() * samples.element_size()
 
 

@@ -50,6 +50,14 @@ def test_a_parameter_file_is_read(tmp_path: Path) -> None:
     assert entry.config.update.interval == 3
 
 
+def test_a_preset_is_taken_and_changed() -> None:
+    one, other = named("recip:preset=paper:attention.weight=3.0", "recip:config=paper")
+    assert one.config is not None
+    assert other.config is not None
+    assert (one.config.backbone.name, one.config.attention.weight) == ("vgg_m", 3.0)
+    assert other.config.attention.weight == 5.0
+
+
 def test_another_seed_parameter_or_updater_is_another_identity() -> None:
     one, two = named("recip", "recip:update.interval=5")
     known = {repr(one.identity(0, False)), repr(one.identity(1, False)), repr(one.identity(0, True))}
@@ -74,7 +82,8 @@ def test_a_tracker_with_result_files_needs_no_program() -> None:
         (["recip:config=a/b:seed=1", "recip:config=a_b:seed=1"], "would share their files"),
         ([], "expected trackers"),
         (["nanotrack"], "needs --nanotrack DIR"),
-        (["recip:config=a:config=b"], "2 parameter files"),
+        (["recip:config=a:preset=paper"], "2 presets or parameter files"),
+        (["recip:preset=papre"], r"\['default', 'paper'\], got 'papre'"),
         (["recip:updater=sometimes"], "expects one of"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

@@ -50,7 +50,7 @@ def test_every_choice_is_an_argument(module):
         for entity in module.generate_launch_description().entities
         if isinstance(entity, DeclareLaunchArgument)
     }
-    assert names == {"image", "params_file", "device", "namespace", "autostart", "rviz"}
+    assert names == {"image", "params_file", "preset", "device", "namespace", "autostart", "rviz"}
 
 
 def test_the_profile_is_set_only_where_none_is(module, context, monkeypatch):
@@ -67,3 +67,12 @@ def test_rviz_is_left_out_where_it_is_not_installed(module, context):
 def test_a_wrong_truth_value_is_named(module, context):
     with pytest.raises(ValueError, match="'autostart' expects true or false, got 'perhaps'"):
         started(module, context, autostart="perhaps")
+
+
+@pytest.mark.parametrize(("preset", "file"), [("default", "tracker.yaml"), ("paper", "paper.yaml")])
+def test_a_preset_is_a_parameter_file_of_this_package(module, context, preset, file):
+    chosen = {name: default for name, (default, _) in module.ARGUMENTS.items()} | {"preset": preset}
+    assert module._file(chosen) == file
+    assert (FILE.parents[1] / "config" / file).is_file()
+    with pytest.raises(ValueError, match=r"'preset' expects one of \['default', 'paper'\], got 'papre'"):
+        started(module, context, preset="papre")

@@ -1,0 +1,107 @@
+"""From configuration to what both kinds of tracker are made of: see :mod:`.build`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from .attention import READINGS
+from .backbones import Backbone
+from .classifier import Head
+from .config import TrackerConfig
+from .errors import ConfigError
+from .learning import Recipe
+from .levels import Level
+from .updater import BackgroundUpdater, InlineUpdater, Updater
+
+Request = TypeVar("Request")
+Model = TypeVar("Model")
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto | cpu | cuda | cuda:N`` as a device that is there.
+
+    Raises:
+        ConfigError: for any other name, or a CUDA device that is absent.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ConfigError(f"'device' expects auto, cpu, cuda or cuda:N, got '{name}'")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ConfigError(f"'device' is '{name}', but torch sees {count} CUDA devices")
+    return device
+
+
+def check_region(region_px: int, target_px: float, backbone: Backbone, section: str) -> None:
+    """Whether the backbone can see a region of that side, and the region shows enough around the target.
+
+    Raises:
+        ConfigError: when it doesn't.
+    """
+    if region_px % backbone.granularity_px:
+        raise ConfigError(
+            f"'{section}.region_px' expects a multiple of {backbone.granularity_px}, got {region_px}"
+        )
+    if region_px < 2 * target_px:
+        raise ConfigError(
+            f"'{section}.region_px' expects at least twice '{section}.target_px' ({target_px:g}), "
+            f"got {region_px}"
+        )
+
+
+def build_head(config: TrackerConfig, channels: int, grid: int) -> Head:
+    """The head that a first fit starts from.
+
+    Args:
+        channels, grid: the features of one box are (channels, grid, grid).
+
+    Raises:
+        ConfigError: two ways of attending at once.
+    """
+    classifier = config.classifier
+    if classifier.weighs_features and config.attention.weight > 0:
+        raise ConfigError(
+            "'classifier.weighs_features' is learned with plain cross entropy: expected "
+            f"'attention.weight' = 0 beside it, got {config.attention.weight:g}"
+        )
+    return Head(
+        channels,
+        grid,
+        classifier.hidden,
+        classifier.dropout,
+        config.seed,
+        weighs_features=classifier.weighs_features,
+    )
+
+
+def build_recipe(config: TrackerConfig, level: Level) -> Recipe:
+    """How the classifier learns."""
+    attention, optimizer = config.attention, config.optimizer
+    return Recipe(
+        attention_weight=attention.weight,
+        reading=READINGS[attention.reading],
+        level=level,
+        is_mean=optimizer.reduction == "mean",
+        momentum=optimizer.momentum,
+        weight_decay=optimizer.weight_decay,
+        clip_norm=optimizer.clip_norm,
+        last_layer_gain=optimizer.last_layer_gain,
+        positives=optimizer.positives,
+        negatives=optimizer.negatives,
+        mined_from=optimizer.mined_from,
+    )
+
+
+def build_updater(
+    config: TrackerConfig, learn: Callable[[Request, Model | None, Callable[[], bool]], Model | None]
+) -> Updater[Request, Model]:
+    """The updater that ``update.updater`` names."""
+    kind = BackgroundUpdater if config.update.updater == "background" else InlineUpdater
+    return kind(learn)
