@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 pytest.importorskip("vision_msgs")
 import yaml
 from rclpy.lifecycle import LifecycleNode
@@ -60,9 +60,8 @@ def test_every_number_has_a_range():
 
 
 @pytest.fixture
-def started():
+def started(ros):
     """``started(**overrides)``: a node that was given parameters at the start."""
-    rclpy.init()
     nodes = []
 
     def made(**overrides):
@@ -74,7 +73,6 @@ def started():
     yield made
     for node in nodes:
         node.destroy_node()
-    rclpy.shutdown()
 
 
 def test_what_is_not_given_at_the_start_is_the_presets(started):
