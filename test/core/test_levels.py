@@ -33,8 +33,9 @@ RANDOM = {"vgg_m": "random"}  # no package ships their weights
 SIDE_PX = {"vgg_m": 107, "efficientnet_lite0": 48}  # 3 x 3 cells of the last stage, averaged to 2 x 2
 LEVELS = [(name, level) for name in REGISTRY for level in (INPUT, *REGISTRY[name].stages, FEATURES)]
 GRID, LAMBDA = 2, 5.0
-# In float32. Random weights make maps that are almost even: a small difference of large numbers.
-TOLERANCE = {"vgg_m": 5e-5, "efficientnet_lite0": 2e-5}
+TOLERANCE = 1e-5  # in float32
+# Ratios of almost even maps, which random weights make there, are small differences of large numbers.
+LOOSER = {("vgg_m", FEATURES): 5e-5}
 pytestmark = pytest.mark.usefixtures("full_precision")
 every_level = pytest.mark.parametrize(("name", "level_name"), LEVELS)
 
@@ -183,9 +184,10 @@ def test_the_loss_and_its_slope_are_those_of_the_plain_double_backward(
     head = given.head()
     found, _ = fast(given, level_name, head, reading)
     expected, _ = naive(given, level_name, head, reading)
-    assert found.item() == pytest.approx(expected.item(), rel=TOLERANCE[name])
+    tolerance = LOOSER.get((name, level_name), TOLERANCE)
+    assert found.item() == pytest.approx(expected.item(), rel=tolerance)
     one, other = slope(found, head), slope(expected, head)
-    assert (one - other).norm() <= TOLERANCE[name] * other.norm()
+    assert (one - other).norm() <= tolerance * other.norm()
 
 
 @pytest.mark.parametrize("reading", ["paper", "released"])
