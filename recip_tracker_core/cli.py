@@ -31,6 +31,23 @@ from .tracker import Tracker
 from .types import BoundingBox, TrackResult, TrackStatus
 from .weights_command import app as weights
 
+# Options that several commands have.
+SourcePath = Annotated[Path, typer.Argument(help="A video file, a folder of images, or a ROS bag.")]
+TargetBox = Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")]
+ConfigName = Annotated[
+    str | None, typer.Option(help="Parameter file, as the node reads it, or a preset: default, paper.")
+]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")]
+BagTopic = Annotated[str | None, typer.Option(help="Image topic of a bag.")]
+DeviceName = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw.")]
+DatasetFolder = Annotated[Path, typer.Option(help="Folder of a benchmark, or of clips in OTB's layout.")]
+DatasetFormat = Annotated[str, typer.Option("--format", help="auto, otb, got10k, lasot, uav123 or vot.")]
+SequenceNames = Annotated[str, typer.Option(help="Comma separated names; all by default.")]
+FrameLimit = Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")]
+ResultsFolder = Annotated[Path, typer.Option(help="Result files; runs kept there are not made again.")]
+WorkerCount = Annotated[int | None, typer.Option(min=1, help="Processes; one a core by default.")]
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Follow one target chosen at run time.")
 app.add_typer(weights, name="weights")
 console = Console()
@@ -43,19 +60,15 @@ def _root() -> None:
 
 @app.command()
 def track(
-    source: Annotated[Path, typer.Argument(help="A video file, a folder of images, or a ROS bag.")],
-    init: Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")],
+    source: SourcePath,
+    init: TargetBox,
     output: Annotated[Path | None, typer.Option(help="Annotated video to write (.mp4).")] = None,
     boxes: Annotated[Path | None, typer.Option(help="Boxes to write, one x,y,w,h line a frame.")] = None,
-    config: Annotated[
-        str | None, typer.Option(help="Parameter file, as the node reads it, or a preset: default, paper.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
-    ] = None,
-    topic: Annotated[str | None, typer.Option(help="Image topic of a bag.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    config: ConfigName = None,
+    set_: Assignments = None,
+    topic: BagTopic = None,
+    device: DeviceName = None,
+    seed: Seed = None,
 ) -> None:
     """Track a target through SOURCE.
 
@@ -79,14 +92,10 @@ def track(
 
 @app.command()
 def trax(
-    config: Annotated[
-        str | None, typer.Option(help="Parameter file, as the node reads it, or a preset: default, paper.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    config: ConfigName = None,
+    set_: Assignments = None,
+    device: DeviceName = None,
+    seed: Seed = None,
 ) -> None:
     """Follow targets for a TraX client such as the VOT toolkit, which starts this itself.
 
@@ -108,17 +117,15 @@ def trax(
 
 @app.command()
 def evaluate(
-    dataset: Annotated[Path, typer.Option(help="Folder of a benchmark, or of clips in OTB's layout.")],
+    dataset: DatasetFolder,
     trackers: Annotated[
         str,
         typer.Option(help="Comma separated: recip, csrt, kcf, mil, nanotrack, null, recip:name=value:..."),
     ] = "recip",
-    format_: Annotated[
-        str, typer.Option("--format", help="auto, otb, got10k, lasot, uav123 or vot.")
-    ] = "auto",
-    sequences: Annotated[str, typer.Option(help="Comma separated names; all by default.")] = "",
+    format_: DatasetFormat = "auto",
+    sequences: SequenceNames = "",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of a tracker that draws by chance.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")] = None,
+    limit: FrameLimit = None,
     stress: Annotated[
         bool, typer.Option("--stress", help="With made absences, jumps and look-alikes.")
     ] = False,
@@ -127,12 +134,10 @@ def evaluate(
         float | None, typer.Option(min=0.1, help="Also as a stream of so many frames a second, not waiting.")
     ] = None,
     nanotrack: Annotated[Path | None, typer.Option(help="Folder of NanoTrack's two ONNX files.")] = None,
-    results: Annotated[Path, typer.Option(help="Result files; runs kept there are not made again.")] = Path(
-        "results"
-    ),
+    results: ResultsFolder = Path("results"),
     report: Annotated[Path | None, typer.Option(help="Folder for index.html and its plots.")] = None,
     json: Annotated[Path | None, typer.Option(help="File for all figures.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core by default.")] = None,
+    workers: WorkerCount = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
 ) -> None:
     """Run trackers over a benchmark, score them, and show how they compare.
@@ -173,23 +178,19 @@ def evaluate(
 
 @app.command()
 def ablate(
-    dataset: Annotated[Path, typer.Option(help="Folder of a benchmark, or of clips in OTB's layout.")],
+    dataset: DatasetFolder,
     tracker: Annotated[
         str, typer.Option(help="What is varied: recip:name=value:..., without a weight.")
     ] = "recip:preset=paper",
     lambdas: Annotated[str, typer.Option(help="Comma separated weights of Table 1.")] = "0,1,2,3,4,5,6,7,8",
     chosen: Annotated[float, typer.Option(help="Of them the one in Table 2.")] = 5.0,
-    format_: Annotated[
-        str, typer.Option("--format", help="auto, otb, got10k, lasot, uav123 or vot.")
-    ] = "auto",
-    sequences: Annotated[str, typer.Option(help="Comma separated names; all by default.")] = "",
+    format_: DatasetFormat = "auto",
+    sequences: SequenceNames = "",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 3,
-    limit: Annotated[int | None, typer.Option(min=2, help="Frames of each sequence; all by default.")] = None,
-    results: Annotated[Path, typer.Option(help="Result files; runs kept there are not made again.")] = Path(
-        "results"
-    ),
+    limit: FrameLimit = None,
+    results: ResultsFolder = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder for tables.md and tables.json.")] = Path("ablation"),
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core by default.")] = None,
+    workers: WorkerCount = None,
 ) -> None:
     """Make the paper's Tables 1 and 2 over a benchmark, our figures beside the paper's.
 
@@ -240,19 +241,17 @@ def parsed_weights(text: str) -> tuple[float, ...]:
 
 @app.command()
 def explain(
-    source: Annotated[Path, typer.Argument(help="A video file, a folder of images, or a ROS bag.")],
-    init: Annotated[str, typer.Option(help="The target in the first frame: X,Y,W,H in pixels.")],
+    source: SourcePath,
+    init: TargetBox,
     out: Annotated[Path, typer.Option(help="Folder for index.html, its pictures and its figures.")],
     config: Annotated[
         str | None,
         typer.Option(help="Parameter file or preset (paper); by default the paper's way at a lower price."),
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter: name=value; repeatable.")
-    ] = None,
-    topic: Annotated[str | None, typer.Option(help="Image topic of a bag.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    set_: Assignments = None,
+    topic: BagTopic = None,
+    device: DeviceName = None,
+    seed: Seed = None,
     frames: Annotated[
         str,
         typer.Option(help="How many frames to follow, of which four are shown; or those to show: 1,20,40."),
