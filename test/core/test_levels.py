@@ -34,8 +34,6 @@ SIDE_PX = {"vgg_m": 107, "efficientnet_lite0": 48}  # 3 x 3 cells of the last st
 LEVELS = [(name, level) for name in REGISTRY for level in (INPUT, *REGISTRY[name].stages, FEATURES)]
 GRID, LAMBDA = 2, 5.0
 TOLERANCE = 1e-5  # in float32
-# Ratios of almost even maps, which random weights make there, are small differences of large numbers.
-LOOSER = {("vgg_m", FEATURES): 5e-5}
 pytestmark = pytest.mark.usefixtures("full_precision")
 every_level = pytest.mark.parametrize(("name", "level_name"), LEVELS)
 
@@ -81,8 +79,14 @@ class Setting:
         return AtFeatures(0.1) if name == FEATURES else BeforeFeatures(self.network, name, 0.1)
 
     def head(self) -> Head:
-        """A new one that learns, with units that are dropped."""
+        """One that learns, with units that are dropped, and that looks at some cells more than at others.
+
+        A new head looks at all alike: ratios of such almost even maps are small differences of large
+        numbers, in which float32 leaves neither way of computing them five digits.
+        """
         head = Head(self.network.channels, GRID, hidden=16, dropout=0.5, seed=2)
+        by_cell = head.fc4.weight.data.view(-1, GRID * GRID, self.network.channels)
+        by_cell *= torch.linspace(0.5, 1.5, GRID * GRID)[:, None]
         return head.to(self.batch.features).train()
 
     @property
@@ -184,10 +188,9 @@ def test_the_loss_and_its_slope_are_those_of_the_plain_double_backward(
     head = given.head()
     found, _ = fast(given, level_name, head, reading)
     expected, _ = naive(given, level_name, head, reading)
-    tolerance = LOOSER.get((name, level_name), TOLERANCE)
-    assert found.item() == pytest.approx(expected.item(), rel=tolerance)
+    assert found.item() == pytest.approx(expected.item(), rel=TOLERANCE)
     one, other = slope(found, head), slope(expected, head)
-    assert (one - other).norm() <= tolerance * other.norm()
+    assert (one - other).norm() <= TOLERANCE * other.norm()
 
 
 @pytest.mark.parametrize("reading", ["paper", "released"])
