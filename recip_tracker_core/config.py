@@ -511,6 +511,74 @@ class TrackerConfig:
 
 
 @dataclass(frozen=True)
+class Init:
+    """How a node understands what an operator points at."""
+
+    click_size_px: float = option(
+        0.0,
+        "Side of the box around a point that is clicked on, pixels; 0 grows the box around the point by what "
+        "it shows.",
+        low=0.0,
+        high=10000.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """The recent frames that a node keeps, for a target that was given on one of them."""
+
+    seconds: float = option(3.0, "How old a frame may be on which a target is given.", low=0.1, high=60.0)
+    megabytes: int = option(
+        128,
+        "Memory for them; when it is short, older frames are kept as JPEG, and then the oldest are dropped.",
+        low=1,
+        high=65536,
+    )
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a node reports of itself, and when it warns."""
+
+    period_s: float = option(1.0, "Seconds between two diagnostics.", low=0.1, high=60.0)
+    silent_s: float = option(
+        1.0, "Seconds without an image after which the camera is called silent.", low=0.1, high=60.0, live=True
+    )
+    rate_hz: float = option(
+        0.0,
+        "Images a second that the camera promises; 0 takes the promise from their stamps.",
+        low=0.0,
+        high=1000.0,
+        live=True,
+    )
+    rate_share: float = option(
+        0.5, "Share of the promised rate below which a warning is given.", low=0.0, high=1.0, live=True
+    )
+    age_warn_s: float = option(
+        0.2, "Median age of an answer, from the image's stamp, that warns.", low=0.0, high=60.0, live=True
+    )
+    age_error_s: float = option(1.0, "The same that is an error.", low=0.0, high=60.0, live=True)
+    frame_warn_s: float = option(
+        0.1, "Time that one frame in a hundred takes (p99) that warns.", low=0.0, high=60.0, live=True
+    )
+    frame_error_s: float = option(0.5, "The same that is an error.", low=0.0, high=60.0, live=True)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How a node takes the distance of the target from a depth image."""
+
+    tolerance_s: float = option(
+        0.05,
+        "How far the stamps of an image and its depth image may be apart, seconds.",
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """What the ROS node has beside the tracker's own; the command line reads past it."""
 
@@ -524,3 +592,19 @@ class NodeConfig:
     attention_rate_hz: float = option(
         2.0, "Highest rate of the attention image, pictures a second.", low=0.01, high=60.0, live=True
     )
+    image_transport: str = option(
+        "raw",
+        "Which images are subscribed to: 'raw' (sensor_msgs/Image on 'image'), or 'compressed' "
+        "(sensor_msgs/CompressedImage on 'image/compressed').",
+        choices=("raw", "compressed"),
+    )
+    target_file: str = option(
+        "", "File for the target's appearance that ~/save_target writes and ~/load_target reads.", live=True
+    )
+    prediction_s: float = option(
+        0.5, "How far at most a box is extrapolated beyond its image, seconds.", low=0.0, high=10.0, live=True
+    )
+    init: Init = field(default_factory=Init)
+    buffer: Buffer = field(default_factory=Buffer)
+    health: Health = field(default_factory=Health)
+    depth: Depth = field(default_factory=Depth)

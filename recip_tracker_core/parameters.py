@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .config import TrackerConfig
 from .errors import ConfigError
 
 Value = bool | int | float | str | tuple[str, ...]
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def replaced(config: TrackerConfig, values: Mapping[str, Any]) -> TrackerConfig:
+def replaced(config: Config, values: Mapping[str, Any]) -> Config:
     """A configuration with some values, by dotted name, replaced.
 
     Raises:

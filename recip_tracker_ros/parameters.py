@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from dataclasses import fields
 from typing import Any
 
 import yaml
@@ -59,8 +58,8 @@ def read(node: Node) -> tuple[TrackerConfig, NodeConfig]:
         ConfigError: never for declared parameters, whose values are checked when they are set.
     """
     values = {parameter.name: node.get_parameter(parameter.name).value for parameter in all_parameters()}
-    own = {item.name: values.pop(item.name) for item in fields(NodeConfig)}
-    return replaced(TrackerConfig(), values), NodeConfig(**own)
+    own = {parameter.name: values.pop(parameter.name) for parameter in describe(NodeConfig())}
+    return replaced(TrackerConfig(), values), replaced(NodeConfig(), own)
 
 
 def check_change(parameters: list[RosParameter], *, is_configured: bool) -> None:
