@@ -543,7 +543,11 @@ class Health:
 
     period_s: float = option(1.0, "Seconds between two diagnostics.", low=0.1, high=60.0)
     silent_s: float = option(
-        1.0, "Seconds without an image after which the camera is called silent.", low=0.1, high=60.0, live=True
+        1.0,
+        "Seconds without an image after which the camera is called silent.",
+        low=0.1,
+        high=60.0,
+        live=True,
     )
     rate_hz: float = option(
         0.0,

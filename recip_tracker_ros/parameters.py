@@ -24,12 +24,13 @@ RCLPY_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
 def all_parameters(name: str = "default") -> list[Parameter]:
-    """Every parameter of the node, with its value in a preset: its own first, then the tracker's.
+    """Every parameter of the node, with its value in a preset: those of no section first.
 
     Raises:
         ConfigError: there is no such preset.
     """
-    return describe(NodeConfig(preset=name)) + describe(preset(name))
+    own_and_core = describe(NodeConfig(preset=name)) + describe(preset(name))
+    return sorted(own_and_core, key=lambda parameter: "." in parameter.name)
 
 
 def declare(node: Node) -> None:
