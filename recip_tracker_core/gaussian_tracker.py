@@ -111,6 +111,7 @@ class GaussianTracker:
         self._head, self._seed = head, seed
         self._generator = np.random.default_rng(seed)
         self._target: Target | None = None
+        self.learns = True
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
@@ -177,10 +178,11 @@ class GaussianTracker:
             misses=0 if is_tracked else target.misses + 1,
             since_update=target.since_update + 1,
         )
-        if is_tracked:
+        if is_tracked and self.learns:
             self._remember(frame, view, box)
         clock.lap("remember")
-        self._learn_when_due()
+        if self.learns:
+            self._learn_when_due()
         clock.lap("learn")
         return TrackResult(
             box, verdict.status, verdict.confidence, score, frame.stamp_ns, published.version, clock.laps_s
@@ -215,6 +217,12 @@ class GaussianTracker:
         self._parts = replace(
             self._parts, judge=judge, schedule=replace(self._parts.schedule, interval=interval)
         )
+
+    def another(self) -> GaussianTracker:
+        """See :class:`~.tracker.Tracker`."""
+        parts = self._parts
+        own = replace(parts, memory=parts.memory.another(), updater=parts.updater.another())
+        return GaussianTracker(own, head=self._head, seed=self._seed)
 
     def close(self) -> None:
         """See :class:`~.tracker.Tracker`."""

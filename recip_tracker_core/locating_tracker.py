@@ -105,6 +105,7 @@ class LocatingTracker:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._target: Target | None = None
+        self.learns = True
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
@@ -166,6 +167,10 @@ class LocatingTracker:
     def observer(self) -> Observer:
         """That looks at frames."""
         return self._parts.observer
+
+    def another(self) -> LocatingTracker:
+        """See :class:`~.tracker.Tracker`."""
+        return LocatingTracker(replace(self._parts, updater=self._parts.updater.another()))
 
     def close(self) -> None:
         """See :class:`~.tracker.Tracker`."""
@@ -242,7 +247,8 @@ class LocatingTracker:
 
     def _teach(self, target: Target, view: View, trust: float) -> None:
         ridge = self._parts.settings.ridge
-        if target.frames % ridge.interval and target.frames > ridge.eager_frames:
+        is_due = target.frames % ridge.interval == 0 or target.frames <= ridge.eager_frames
+        if not (self.learns and is_due):
             return
         place, size = view.crop.to_crop(target.center_px), target.size_px * view.crop.scale
         self._parts.updater.submit(Lesson(view.features, place, size, trust, target.frames))

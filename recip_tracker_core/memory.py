@@ -19,7 +19,11 @@ class SampleMemory:
         self._first: tuple[Batch, Batch] | None = None
         self._positives: deque[Batch] = deque(maxlen=long_frames)
         self._negatives: deque[Batch] = deque(maxlen=short_frames)
-        self._short_frames = short_frames
+        self._long_frames, self._short_frames = long_frames, short_frames
+
+    def another(self) -> SampleMemory:
+        """An empty one with the same bounds."""
+        return SampleMemory(self._long_frames, self._short_frames)
 
     def restart(self, positives: Batch, negatives: Batch) -> None:
         """Forget everything and begin with the samples of a first frame."""

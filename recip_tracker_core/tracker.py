@@ -14,7 +14,13 @@ MIN_SIDE_PX = 4  # below, hardly any box overlaps the target by enough to learn 
 
 
 class Tracker(Protocol):
-    """Follows one target. Made by :func:`~.build.build_tracker`."""
+    """Follows one target. Made by :func:`~.build.build_tracker`.
+
+    Attributes:
+        learns: whether frames are learned from; while it is False the target is followed as it is known.
+    """
+
+    learns: bool
 
     def init(self, frame: Frame, box: BoundingBox) -> TrackResult:
         """Learn the target from one frame; from now on it is the one that is followed.
@@ -46,6 +52,14 @@ class Tracker(Protocol):
     @property
     def statistics(self) -> UpdateStatistics:
         """What became of the updates so far."""
+        ...
+
+    def another(self) -> Tracker:
+        """One made of the same parts that has no target yet.
+
+        Each may be used by a thread of its own: what they share, the frozen network above all, keeps nothing
+        of a frame.
+        """
         ...
 
     def close(self) -> None:

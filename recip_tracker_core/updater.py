@@ -81,6 +81,10 @@ class Updater(Protocol[RequestT_contra, Model]):
         """Learn when there is time. A failure is kept in the statistics; the latest model stays."""
         ...
 
+    def another(self) -> Updater[RequestT_contra, Model]:
+        """One of the same kind that learns in the same way and has learned nothing yet."""
+        ...
+
     def close(self) -> None:
         """Stop before the next step of whatever is being learned."""
         ...
@@ -124,6 +128,10 @@ class InlineUpdater(Generic[Request, Model]):
         if model is not None:
             self._latest = _next(self._latest, model)
             self._statistics = _succeeded(self._statistics)
+
+    def another(self) -> InlineUpdater[Request, Model]:
+        """See :class:`Updater`."""
+        return InlineUpdater(self._learn)
 
     def close(self) -> None:
         """See :class:`Updater`."""
@@ -192,6 +200,10 @@ class BackgroundUpdater(Generic[Request, Model]):
             if not self._is_busy:
                 self._is_busy = True
                 self._executor.submit(self._work_off)
+
+    def another(self) -> BackgroundUpdater[Request, Model]:
+        """See :class:`Updater`."""
+        return BackgroundUpdater(self._learn)
 
     def close(self) -> None:
         """See :class:`Updater`. Returns once the learning thread has ended."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -174,3 +175,36 @@ def test_a_long_target_is_learned_against_boxes_that_its_view_covers(
     tracker.update(Frame(image))
     _, negatives = tracker._parts.memory.long_term()
     assert len(negatives[1]) > 30
+
+
+def test_while_it_does_not_learn_the_target_is_followed_as_it_is_known(
+    made: Make, rendered_clip: Render
+) -> None:
+    clip = rendered_clip(frames=24, seed=1)
+    tracker = made(**{"update.interval": 2})
+    tracker.learns = False
+    results = follow(tracker, clip)
+    assert {result.model_version for result in results} == {1}
+    assert overlaps(results, clip).mean() > 0.5
+    tracker.learns = True
+    for index in range(8):
+        tracker.update(Frame(clip[-1][0], index=24 + index))
+    assert tracker.statistics.completed > 1
+
+
+def test_another_one_knows_nothing_and_leaves_the_first_alone(made: Make, rendered_clip: Render) -> None:
+    clip, other = rendered_clip(frames=12, seed=1), rendered_clip(frames=12, seed=2)
+    alone = [result.box for result in follow(made(), clip)]
+    tracker = made()
+    frames = [Frame(image, index=index) for index, (image, _) in enumerate(clip)]
+    boxes = [tracker.init(frames[0], BoundingBox(*clip[0][1])).box]
+    boxes += [tracker.update(frame).box for frame in frames[1:6]]
+    second = tracker.another()
+    with pytest.raises(NotInitialisedError):
+        second.update(frames[0])
+    with ThreadPoolExecutor() as executor:  # beside each other, as a node starts a target
+        job = executor.submit(follow, second, other)
+        boxes += [tracker.update(frame).box for frame in frames[6:]]
+        followed = job.result()
+    assert boxes == alone
+    assert [result.box for result in followed] == [result.box for result in follow(made(), other)]
