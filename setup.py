@@ -57,6 +57,8 @@ setup(
         ],
         # recip-tracker evaluate and explain: jobs over cores, scores, plots, the pages
         "evaluation": ["distributed", "scikit-learn", "matplotlib", "jinja2"],
+        # recip-tracker track --rerun and --view
+        "viz": ["rerun-sdk>=0.24"],
         # recip-tracker trax: its wheel is for x86-64 only
         "trax": ["vot-trax"],
         "demo": ["scikit-video", "matplotlib", "jinja2"],

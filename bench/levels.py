@@ -35,7 +35,7 @@ from recip_tracker_core.attention import (
 )
 from recip_tracker_core.backbones import load_backbone
 from recip_tracker_core.classifier import TARGET, Head
-from recip_tracker_core.cli import parsed_box
+from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.features import Batch
 from recip_tracker_core.gaussian_build import build_features
 from recip_tracker_core.learning import LearningRequest, learn

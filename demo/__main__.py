@@ -28,7 +28,7 @@ from rich.progress import Progress
 from rich.table import Table
 from watch import Watch
 
-from recip_tracker_core.cli import parsed_box
+from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 

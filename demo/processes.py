@@ -15,7 +15,8 @@ from types import TracebackType
 from bags import share_folder
 from plan import CAMERA, Plan
 
-PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+from recip_tracker_ros.middleware import PROFILE_VARIABLE
+
 STOP_WITHIN_S = 15.0
 LOG_TAIL_LINES = 15
 

@@ -155,6 +155,7 @@ class CropFeatures:
     def __init__(self, network: CropNetwork, context_px: int, *, keeps_crops: bool) -> None:
         self._network, self._context_px, self._keeps_crops = network, context_px, keeps_crops
         self.channels, self.grid = network.channels, network.grid
+        self.kept_px = network.size_px if keeps_crops else 0
 
     def look(self, frame: Frame, target: BoundingBox) -> CropView:
         """See :class:`~.features.FeatureSource`."""

@@ -24,6 +24,7 @@ from .redetection import Searcher
 from .refinement import BoxRefiner
 from .rivals import RivalWatch
 from .shared_parts import build_head, build_recipe, build_updater, check_region, resolve_device
+from .target_contents import LocatedFormat
 from .teaching import ClassifierTeacher, Teacher
 from .tracker import Tracker
 
@@ -95,6 +96,15 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
             device,
         ),
         settings=config,
+        file_format=LocatedFormat(
+            source,
+            backbone,
+            MAP_STAGES,
+            (*MAP_CHANNELS, COLOR_CHANNELS),
+            (lambda channels: build_head(config, channels, grid)) if config.classifier.enabled else None,
+            config,
+            device,
+        ),
     )
     return LocatingTracker(parts)
 

@@ -21,6 +21,7 @@ from .types import TrackStatus
 LIKENESS_SLOPE, STRANGENESS_SLOPE, OFFSET = 18.0, 3.0, -4.5
 USUAL_FRAMES = 50  # tracked frames whose median likeness is the target's usual one
 LEAST_USUAL_FRAMES = 10  # the first frames are too much like the first of all to say what is usual
+FAINTEST = 1e-6  # that a history fades to: a target may be lost for hours, and nothing is divided by 0
 SETTLED_FRAMES = 2  # good ones in a row after which a place is safe to return to
 
 
@@ -92,7 +93,8 @@ class History:
 
     def faded(self, keep: float) -> History:
         """The same after a frame in which the box stayed: what is asked for falls slowly."""
-        return replace(self, peak=self.peak * keep, sharpness=self.sharpness * keep)
+        peak, sharpness = max(self.peak * keep, FAINTEST), max(self.sharpness * keep, FAINTEST)
+        return replace(self, peak=peak, sharpness=sharpness)
 
 
 @dataclass(frozen=True, slots=True)

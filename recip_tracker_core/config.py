@@ -543,7 +543,7 @@ class Health:
 
     period_s: float = option(1.0, "Seconds between two diagnostics.", low=0.1, high=60.0)
     silent_s: float = option(
-        1.0,
+        0.75,
         "Seconds without an image after which the camera is called silent.",
         low=0.1,
         high=60.0,
@@ -601,6 +601,11 @@ class NodeConfig:
         "Which images are subscribed to: 'raw' (sensor_msgs/Image on 'image'), or 'compressed' "
         "(sensor_msgs/CompressedImage on 'image/compressed').",
         choices=("raw", "compressed"),
+    )
+    image_is_rectified: bool = option(
+        False,
+        "Whether the camera's images are rectified (image_rect): then they have no distortion.",
+        live=True,
     )
     target_file: str = option(
         "", "File for the target's appearance that ~/save_target writes and ~/load_target reads.", live=True

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Boxes
+from .types import BoundingBox, Boxes
 
 Point = NDArray[np.float64]  # (2,) x, y
 SHRUNK_BELOW = 0.6  # a bilinear warp skips pixels below half size; those are averaged first
@@ -100,3 +100,11 @@ class Crop:
         low = np.clip(np.floor(self.center_px - reach), 0, size - 1).astype(np.int64)
         high = np.clip(np.ceil(self.center_px + reach), low + 1, size).astype(np.int64)
         return image[low[1] : high[1], low[0] : high[0]], low
+
+
+def gridded(image: NDArray[np.uint8], box: BoundingBox, cells: int) -> NDArray[np.uint8]:
+    """(cells, cells, 3) pixels in the middles of the cells of a box, whatever its aspect; borders repeat."""
+    across = (np.arange(cells) + 0.5) / cells
+    x = np.clip(box.x + box.w * across, 0, image.shape[1] - 1).astype(int)
+    y = np.clip(box.y + box.h * across, 0, image.shape[0] - 1).astype(int)
+    return np.asarray(image[y[:, None], x], np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .painting import AttentionPicture
-from .types import TrackResult, TrackStatus
+from .types import BoundingBox, TrackResult, TrackStatus
 
 Image = NDArray[np.uint8]
 
@@ -16,24 +16,23 @@ COLORS = {  # RGB; readable apart by people who don't tell red from green
     TrackStatus.UNCERTAIN: (255, 179, 0),
     TrackStatus.LOST: (229, 57, 53),
 }
+CHOSEN = (33, 150, 243)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 HEAT_SHARE = 0.65  # of the heat map where attention is full; the picture shows through elsewhere
 
 
 def draw_result(image: Image, result: TrackResult) -> Image:
     """A copy of an RGB image with the box in the colour of its state, its confidence above it."""
+    label = f"{result.status.value} {result.confidence:.2f}"
+    return _drawn(image, result.box, COLORS[result.status], label, result.status is TrackStatus.LOST)
+
+
+def draw_choice(image: Image, box: BoundingBox, mask: NDArray[np.bool_] | None, label: str) -> Image:
+    """A copy of an RGB image with the chosen box and, tinted, the (H, W) pixels that it was grown from."""
     canvas = image.copy()
-    color = COLORS[result.status]
-    thickness = max(1, round(min(canvas.shape[:2]) / 180))
-    box = result.box
-    corners = [(box.x, box.y), (box.x + box.w, box.y + box.h)]
-    (left, top), (right, bottom) = [(round(x), round(y)) for x, y in corners]
-    if result.status is TrackStatus.LOST:
-        _dashed(canvas, (left, top), (right, bottom), color, thickness)
-    else:
-        cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), color, thickness)
-    _label(canvas, f"{result.status.value} {result.confidence:.2f}", (left, top), color)
-    return np.asarray(canvas)
+    if mask is not None:
+        canvas[mask] = canvas[mask] // 2 + np.array(CHOSEN, np.uint8) // 2
+    return _drawn(canvas, box, CHOSEN, label, is_dashed=False)
 
 
 def attention_overlay(picture: AttentionPicture, size_px: int) -> Image:
@@ -69,6 +68,19 @@ def side_by_side(frame: Image, beside: Image | None) -> Image:
         panel = np.asarray(cv2.resize(beside, (height, height), interpolation=cv2.INTER_AREA), np.uint8)
     left = frame[:height, : frame.shape[1] // 2 * 2]
     return np.ascontiguousarray(np.concatenate([left, panel], axis=1))
+
+
+def _drawn(image: Image, box: BoundingBox, color: tuple[int, int, int], label: str, is_dashed: bool) -> Image:
+    canvas = image.copy()
+    thickness = max(1, round(min(canvas.shape[:2]) / 180))
+    corners = [(box.x, box.y), (box.x + box.w, box.y + box.h)]
+    (left, top), (right, bottom) = [(round(x), round(y)) for x, y in corners]
+    if is_dashed:
+        _dashed(canvas, (left, top), (right, bottom), color, thickness)
+    else:
+        cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), color, thickness)
+    _label(canvas, label, (left, top), color)
+    return np.asarray(canvas)
 
 
 def _label(canvas: Image, text: str, corner: tuple[int, int], color: tuple[int, int, int]) -> None:

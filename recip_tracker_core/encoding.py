@@ -63,6 +63,10 @@ class Encoder:
             lab = to_lab(crop)
             return self.encode_raw(torch.cat(self.source.raw(crop, lab)), lab)
 
+    def belonging(self, patch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, m, 3) uint8 RGB to (n, m) in [0, 1]: whether a colour was the target's in the first frame."""
+        return np.asarray((self.likelihood[color_bins(to_lab(patch))] + 1) / 2, np.float32)
+
     def encode_raw(self, raw: Tensor, lab: NDArray[np.uint8]) -> Tensor:
         """The same of (G, n * n) raw features and the colours of a crop; differentiable by the former."""
         deviations = (raw - self.mean) * self.inverse_deviation

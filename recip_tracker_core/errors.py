@@ -15,6 +15,10 @@ class FrameError(RecipTrackerError, ValueError):
     """An image that cannot be tracked on: wrong shape, type, encoding or buffer size."""
 
 
+class CameraError(RecipTrackerError, ValueError):
+    """A camera that gives no direction: uncalibrated, of an unknown lens, or asked for what it cannot see."""
+
+
 class ConfigError(RecipTrackerError, ValueError):
     """An unknown parameter, a value out of bounds, or a pair of choices that cannot work together."""
 
@@ -29,6 +33,10 @@ class LearningError(RecipTrackerError):
 
 class NotInitialisedError(RecipTrackerError):
     """The tracker was asked to follow a target before it was given one."""
+
+
+class TargetFileError(RecipTrackerError):
+    """A file of a learned target that is absent, damaged, of another tracker, or cannot be written."""
 
 
 class SourceError(RecipTrackerError):

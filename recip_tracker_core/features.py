@@ -75,10 +75,12 @@ class FeatureSource(Protocol):
 
     Attributes:
         channels, grid: the features of one box are (channels, grid, grid).
+        kept_px: side of the crops that its batches carry beside them; 0: none.
     """
 
     channels: int
     grid: int
+    kept_px: int
 
     def look(self, frame: Frame, target: BoundingBox) -> View:
         """A view around a box, at the scale at which a target of its size is seen."""
@@ -281,6 +283,7 @@ class MapFeatures:
         self._finest = backbone.stages[stages[0]]
         self.grid = grid
         self.channels = sum(backbone.stages[name].channels for name in stages)
+        self.kept_px = 0
 
     def look(self, frame: Frame, target: BoundingBox) -> MapView:
         """See :class:`FeatureSource`."""

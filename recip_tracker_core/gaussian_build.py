@@ -22,6 +22,7 @@ from .painting import CropPainter, Painter, RegionPainter
 from .proposals import GaussianProposer
 from .sampling import RegressionSpread
 from .shared_parts import build_head, build_recipe, build_updater, check_region
+from .target_contents import DrawnFormat
 
 
 def build_gaussian(
@@ -44,6 +45,7 @@ def build_gaussian(
         is_first = request.head is not None
         return learn(request, latest, recipe, should_stop, watch if is_first else None)
 
+    head = build_head(config, source.channels, source.grid).to(device)
     parts = gaussian_tracker.Parts(
         features=source,
         proposer=GaussianProposer(
@@ -58,8 +60,8 @@ def build_gaussian(
         updater=build_updater(config, teach),
         painter=painter,
         schedule=build_schedule(config),
+        file_format=DrawnFormat(backbone, source.channels, source.grid, source.kept_px, head, config),
     )
-    head = build_head(config, source.channels, source.grid).to(device)
     return GaussianTracker(parts, head=head, seed=config.seed)
 
 

@@ -7,6 +7,7 @@ shares one thing with it: the latest frozen head.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +24,10 @@ from .memory import SampleMemory
 from .painting import AttentionPicture, Painter
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
-from .tracker import Clock, visible_target
+from .target_contents import Drawn, DrawnFormat
+from .target_files import Maker, TargetSnapshot, read_target
+from .target_parts import Taught
+from .tracker import LOADED, Clock, visible_target
 from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
@@ -64,6 +68,7 @@ class Parts:
     updater: Updater[LearningRequest, Head]
     painter: Painter
     schedule: Schedule
+    file_format: DrawnFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +193,68 @@ class GaussianTracker:
             box, verdict.status, verdict.confidence, score, frame.stamp_ns, published.version, clock.laps_s
         )
 
+    def snapshot(self) -> TargetSnapshot[Drawn]:
+        """See :class:`~.tracker.Tracker`."""
+        head = self._parts.updater.latest.model
+        assert self._target is not None  # what publishes a head ends with a target
+        target = self._target
+        image, box = np.array(target.image_size, np.float64), target.box
+        kept = Drawn(
+            place=np.clip(np.array(box.center) / image, 0, 1),
+            size=np.array([box.w, box.h]) / image,
+            taught=Taught(head, target.witness, *self._parts.memory.long_term()),
+            refiner=target.refiner,
+            since_update=target.since_update,
+        )
+        return TargetSnapshot(self._parts.file_format, kept)
+
+    def save(self, path: Path) -> None:
+        """See :class:`~.tracker.Tracker`."""
+        self.snapshot().write(path)
+
+    def load(self, path: Path, frame: Frame) -> TrackResult:
+        """See :class:`~.tracker.Tracker`.
+
+        The paper's tracker has no search: the target is lost where it was, and candidates are drawn around
+        that place, as widely as after any miss. It is found only if it is there.
+        """
+        clock, parts = Clock(), self._parts
+        kept = read_target(path, parts.file_format)
+        published = parts.updater.adopt(kept.taught.head)
+        clock.lap("load")
+        # Nothing above has touched the old target; nothing below can fail.
+        self._generator = np.random.default_rng(self._seed)
+        parts.memory.restore(kept.taught.positives, kept.taught.negatives)
+        image = np.array([frame.width, frame.height])
+        (row,) = keep_in_view(
+            from_centers([kept.place * image], kept.size * image), frame.width, frame.height
+        )
+        self._target = Target(
+            to_box(row),
+            (frame.width, frame.height),
+            kept.refiner,
+            kept.taught.first_head,
+            misses=parts.judge.lost_after,
+            since_update=kept.since_update,
+        )
+        return TrackResult(
+            self._target.box,
+            TrackStatus.LOST,
+            0.0,
+            float("-inf"),
+            frame.stamp_ns,
+            published.version,
+            clock.laps_s,
+            LOADED,
+        )
+
     def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
         """See :class:`~.tracker.Tracker`."""
         return self._parts.painter.paint(frame, box, self._parts.updater.latest.model)
+
+    def belonging(self, frame: Frame, box: BoundingBox) -> NDArray[np.float32] | None:
+        """See :class:`~.tracker.Tracker`; what is learned here says nothing of single pixels."""
+        return None
 
     def probabilities(self, frame: Frame, boxes: Boxes) -> NDArray[np.float32]:
         """How probably each of (N, 4) boxes near the last one is the target, (N,) in [0, 1], for people.
@@ -206,6 +270,16 @@ class GaussianTracker:
         with torch.no_grad():
             found: NDArray[np.float32] = margin(head(view.sample(boxes))).sigmoid().cpu().numpy()
         return found
+
+    @property
+    def is_learning(self) -> bool:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.updater.is_busy
+
+    @property
+    def maker(self) -> Maker:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.file_format.maker
 
     @property
     def statistics(self) -> UpdateStatistics:

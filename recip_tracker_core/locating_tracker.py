@@ -7,6 +7,7 @@ shares one thing with it: the latest :class:`~.appearance.Appearance`, a frozen 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +15,22 @@ from numpy.typing import NDArray
 from . import config
 from .appearance import Appearance, FirstLook, Lesson
 from .confidence import History, Judge, Signals, Standing
+from .crops import gridded
 from .errors import NotInitialisedError
 from .observing import Observer, Sight, View
 from .painting import AttentionPicture, MapPainter
 from .redetection import Search, Searcher, Sought
 from .refinement import BoxRefiner, Shape
 from .rivals import RivalWatch, Scene, moved
-from .tracker import MIN_SIDE_PX, Clock, visible_target
+from .target_contents import Located, LocatedFormat
+from .target_files import Maker, TargetSnapshot, read_target
+from .tracker import LOADED, MIN_SIDE_PX, Clock, visible_target
 from .types import BoundingBox, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
 Floats = NDArray[np.float64]
 
+BELONGING_CELLS = 48  # a side of a box, for whoever asks which parts of it are the target
 SMALLEST_SIZE, LARGEST_SIZE = 0.2, 5.0  # a target's size, in those it was given with
 
 
@@ -41,6 +46,7 @@ class Parts:
     updater: Updater[FirstLook | Lesson, Appearance]
     painter: MapPainter
     settings: config.TrackerConfig
+    file_format: LocatedFormat
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -150,9 +156,61 @@ class LocatingTracker:
             standing.reason,
         )
 
+    def snapshot(self) -> TargetSnapshot[Located]:
+        """See :class:`~.tracker.Tracker`."""
+        known = self._parts.updater.latest.model
+        assert self._target is not None  # what publishes an appearance ends with a target
+        return TargetSnapshot(self._parts.file_format, _kept(self._target, known))
+
+    def save(self, path: Path) -> None:
+        """See :class:`~.tracker.Tracker`."""
+        self.snapshot().write(path)
+
+    def load(self, path: Path, frame: Frame) -> TrackResult:
+        """See :class:`~.tracker.Tracker`.
+
+        The target is lost, and looked for in the whole image, nearest to where it was last safe first. Where
+        recovery is off nothing is ever lost: there it is uncertain, followed from that place, and not learned
+        before the identity test has confirmed it.
+        """
+        clock, parts = Clock(), self._parts
+        kept = read_target(path, parts.file_format)
+        published = parts.updater.adopt(kept.known)
+        clock.lap("load")
+        # Nothing above has touched the old target; nothing below can fail.
+        standing = Standing(TrackStatus.LOST, confidence=0.0, good=0, usual=kept.usual)
+        if not parts.settings.recovery.enabled:
+            standing = parts.judge.returned(standing)
+        self._target = _placed(kept, replace(standing, reason=LOADED), frame)
+        return TrackResult(
+            self._target.box,
+            standing.status,
+            standing.confidence,
+            float("-inf"),
+            frame.stamp_ns,
+            published.version,
+            clock.laps_s,
+            LOADED,
+        )
+
     def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
         """See :class:`~.tracker.Tracker`."""
         return self._parts.painter.paint(frame, box, self._parts.updater.latest.model)
+
+    def belonging(self, frame: Frame, box: BoundingBox) -> NDArray[np.float32] | None:
+        """See :class:`~.tracker.Tracker`: by colour."""
+        encoder = self._parts.updater.latest.model.encoder
+        return encoder.belonging(gridded(frame.image, box, BELONGING_CELLS))
+
+    @property
+    def is_learning(self) -> bool:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.updater.is_busy
+
+    @property
+    def maker(self) -> Maker:
+        """See :class:`~.tracker.Tracker`."""
+        return self._parts.file_format.maker
 
     @property
     def statistics(self) -> UpdateStatistics:
@@ -268,6 +326,36 @@ class LocatingTracker:
             target = replace(target, center_px=search.candidate_px, standing=standing, search=None)
         clock.lap("search")
         return target, best.signals
+
+
+def _kept(target: Target, known: Appearance) -> Located:
+    """What is worth keeping: the appearance, and where the target was last safe, in images."""
+    image, (center, size) = target.image_px, target.safe
+    return Located(
+        known,
+        np.clip(center / image, 0, 1),
+        size / image,
+        target.first_size_px / image,
+        target.history,
+        target.standing.usual,
+        target.frames,
+    )
+
+
+def _placed(kept: Located, standing: Standing, frame: Frame) -> Target:
+    """The target of a file, in the pixels of a frame."""
+    image = np.array([frame.width, frame.height], np.float64)
+    center, size = kept.place * image, np.maximum(kept.size * image, MIN_SIDE_PX)
+    return Target(
+        center_px=center,
+        size_px=size,
+        first_size_px=np.maximum(kept.first_size * image, MIN_SIDE_PX),
+        image_px=image,
+        history=kept.history,
+        safe=(center, size),
+        standing=standing,
+        frames=kept.frames,
+    )
 
 
 def _leap(target: Target, to_px: Floats) -> float:

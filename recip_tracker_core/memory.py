@@ -31,6 +31,12 @@ class SampleMemory:
         self._positives.clear()
         self._negatives.clear()
 
+    def restore(self, positives: tuple[Batch, ...], negatives: tuple[Batch, ...]) -> None:
+        """Forget everything and hold what :meth:`long_term` gave, the oldest left out beyond the bounds."""
+        self.restart(positives[0], negatives[0])
+        self._positives.extend(positives[1:])
+        self._negatives.extend(negatives[1:])
+
     def add(self, positives: Batch, negatives: Batch) -> None:
         """Remember the samples of one tracked frame."""
         self._positives.append(positives)

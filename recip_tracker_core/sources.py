@@ -17,8 +17,9 @@ import numpy as np
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
-from .errors import SourceError
-from .images import IMAGE_SUFFIXES, image_files, rgb_from_buffer
+from .compressed_images import decoded, rgb_from_compressed
+from .errors import FrameError, SourceError
+from .images import IMAGE_SUFFIXES, Pixels, image_files, rgb_from_buffer, to_rgb
 from .types import Frame
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -84,7 +85,7 @@ def _open_folder(path: Path) -> Source:
     def frames() -> Iterator[Frame]:
         for index, file in enumerate(files):
             stamp_ns = round(index / FOLDER_RATE_HZ * 1e9)
-            yield Frame(_decoded(np.fromfile(file, np.uint8), str(file)), stamp_ns, index)
+            yield Frame(_from_file(file), stamp_ns, index)
 
     return Source(frames(), len(files), FOLDER_RATE_HZ)
 
@@ -116,14 +117,15 @@ def _open_bag(path: Path, topic: str | None) -> Source:
     return Source(frames(), count, count / duration_s if count > 1 and duration_s > 0 else FOLDER_RATE_HZ)
 
 
-def _from_message(message: Any, kind: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _from_message(message: Any, kind: str) -> Pixels:
     if kind.endswith("CompressedImage"):
-        return _decoded(message.data, f"a {message.format} image")
-    return rgb_from_buffer(message.data, message.height, message.width, message.encoding, message.step)
+        return rgb_from_compressed(message.data, message.format)
+    layout = message.height, message.width, message.encoding, message.step, bool(message.is_bigendian)
+    return rgb_from_buffer(message.data, *layout)
 
 
-def _decoded(data: np.ndarray[Any, np.dtype[np.uint8]], name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"{name} is no image that can be read")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+def _from_file(file: Path) -> Pixels:
+    try:  # in colour, which turns a photograph upright
+        return to_rgb(decoded(np.fromfile(file, np.uint8), f"'{file}'", cv2.IMREAD_COLOR), "bgr8")
+    except FrameError as error:
+        raise SourceError(str(error)) from error

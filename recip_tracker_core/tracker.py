@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import BoxError
 from .painting import AttentionPicture
+from .target_files import Maker, TargetSnapshot
 from .types import BoundingBox, Frame, TrackResult
 from .updater import UpdateStatistics
 
+LOADED = "loaded; not seen yet"  # the reason for a target's status until it is
 MIN_SIDE_PX = 4  # below, hardly any box overlaps the target by enough to learn from
 
 
@@ -37,7 +43,7 @@ class Tracker(Protocol):
         """Find the target in the next frame.
 
         Raises:
-            NotInitialisedError: before a successful :meth:`init`.
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
         """
         ...
 
@@ -45,8 +51,64 @@ class Tracker(Protocol):
         """Where the present classifier looks in a box, for people; may be called from any thread.
 
         Raises:
-            NotInitialisedError: before a successful :meth:`init`.
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
         """
+        ...
+
+    def belonging(self, frame: Frame, box: BoundingBox) -> NDArray[np.float32] | None:
+        """(n, n) in [0, 1]: how much each part of a box looks like the target rather than what was around it.
+
+        None where nothing is known of that; otherwise of a coarse grid over the box, for whoever wants to
+        measure the target alone, as its distance.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
+        """
+        ...
+
+    def snapshot(self) -> TargetSnapshot[Any]:
+        """What is known of the target now, to be written by any thread; taken at once, between frames.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write what is known of the target: all that is needed to go on following and learning it.
+
+        Until the file is complete, and if that fails, what was there stays.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
+            TargetFileError: the file cannot be written.
+        """
+        ...
+
+    def load(self, path: Path, frame: Frame) -> TrackResult:
+        """Follow the target of a file from now on, where it was saved until it is seen.
+
+        When it raises, the target from before, if any, is still followed.
+
+        Args:
+            path: of a file that a tracker of the same kind, network and settings has saved.
+            frame: of the stream in which it is looked for from the next one on; it may have another size
+                than the one in which the target was saved.
+
+        Raises:
+            TargetFileError: the file cannot be read, or is not such a one.
+            NotInitialisedError: the tracker is closed.
+        """
+        ...
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether an update is running beside the frames."""
+        ...
+
+    @property
+    def maker(self) -> Maker:
+        """What kind it is, and which network and settings the files that it writes are for."""
         ...
 
     @property

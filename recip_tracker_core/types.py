@@ -122,7 +122,8 @@ class TrackResult:
         status: tracked, uncertain or lost.
         confidence: in [0, 1], that the box is on the target.
         score: the classifier's raw margin between target and background, unbounded, or where there is
-            no classifier the locator's response; infinite on the first frame, where the box is given.
+            no classifier the locator's response; infinite on the first frame, where the box is given, and
+            minus infinity where a target has just been loaded.
         stamp_ns: the frame's own stamp.
         model_version: of the classifier that judged this frame; 1 after the first fit.
         timings_s: seconds spent in each stage, by name.

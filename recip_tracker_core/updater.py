@@ -43,7 +43,7 @@ class UpdateStatistics:
         completed: updates that ended in a published model, first fits included.
         replaced: requests that a newer one replaced before they began.
         failed: updates that raised.
-        failure: the last update's exception, or None once one has succeeded.
+        failure: the last update's exception, or None once one has succeeded or the target is another.
     """
 
     completed: int = 0
@@ -69,11 +69,24 @@ class Updater(Protocol[RequestT_contra, Model]):
         """Counts so far."""
         ...
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being learned, or waits for it."""
+        ...
+
     def fit(self, request: RequestT_contra) -> Published[Model]:
         """Learn now, whatever was being learned before, and wait for it: the first fit of a target.
 
         Raises:
             Exception: what learning raised; the latest model is then still the one before.
+        """
+        ...
+
+    def adopt(self, model: Model) -> Published[Model]:
+        """Publish a model that was not learned here; what is being learned for the one before is dropped.
+
+        Raises:
+            NotInitialisedError: after closing.
         """
         ...
 
@@ -109,6 +122,11 @@ class InlineUpdater(Generic[Request, Model]):
         """See :class:`Updater`."""
         return self._statistics
 
+    @property
+    def is_busy(self) -> bool:
+        """See :class:`Updater`: not between its calls."""
+        return False
+
     def fit(self, request: Request) -> Published[Model]:
         """See :class:`Updater`."""
         model = self._begin(request)
@@ -116,6 +134,14 @@ class InlineUpdater(Generic[Request, Model]):
             raise NotInitialisedError("the updater was closed during the first fit")
         self._latest = _next(self._latest, model)
         self._statistics = _succeeded(self._statistics)
+        return self._latest
+
+    def adopt(self, model: Model) -> Published[Model]:
+        """See :class:`Updater`."""
+        if self._is_closed:
+            raise NotInitialisedError("the updater is closed")
+        self._latest = _next(self._latest, model)
+        self._statistics = replace(self._statistics, failure=None)
         return self._latest
 
     def submit(self, request: Request) -> None:
@@ -173,20 +199,29 @@ class BackgroundUpdater(Generic[Request, Model]):
         """See :class:`Updater`."""
         return self._statistics
 
+    @property
+    def is_busy(self) -> bool:
+        """See :class:`Updater`."""
+        return self._is_busy
+
     def fit(self, request: Request) -> Published[Model]:
         """See :class:`Updater`."""
         with self._lock:
-            if self._is_closed:
-                raise NotInitialisedError("the updater is closed")
-            self._era += 1
-            self._waiting = None
-            era = self._era
+            era = self._begin_era()
         # In the thread that waits for it: the learning thread has given its place to that one for good.
         model = self._begin(request, era)
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._publish(model, era)
         return self.latest
+
+    def adopt(self, model: Model) -> Published[Model]:
+        """See :class:`Updater`."""
+        with self._lock:
+            self._begin_era()
+            self._latest = _next(self._latest, model)
+            self._statistics = replace(self._statistics, failure=None)
+            return self._latest
 
     def submit(self, request: Request) -> None:
         """See :class:`Updater`."""
@@ -211,6 +246,14 @@ class BackgroundUpdater(Generic[Request, Model]):
             self._is_closed = True
             self._waiting = None
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _begin_era(self) -> int:
+        """Another target's; the caller holds the lock."""
+        if self._is_closed:
+            raise NotInitialisedError("the updater is closed")
+        self._era += 1
+        self._waiting = None
+        return self._era
 
     def _work_off(self) -> None:
         while True:

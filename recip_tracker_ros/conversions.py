@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
 
+from recip_tracker_core.compressed_images import rgb_from_compressed
+from recip_tracker_core.depth_images import depth_from_buffer
 from recip_tracker_core.errors import BoxError
 from recip_tracker_core.images import check_layout, rgb_from_buffer, to_rgb
 from recip_tracker_core.types import BoundingBox, Frame, TrackResult, TrackStatus
 
 from .state import State, Status
-
-DEFAULT_CLASS = "target"
 
 # The numpy major version that apt's cv_bridge was built for. Under another one it imports, and may
 # then kill the process; no check at run time can catch that.
@@ -47,23 +47,55 @@ def stamp_ns(header: Header) -> int:
     return int(header.stamp.sec * 1_000_000_000 + header.stamp.nanosec)
 
 
-def to_frame(msg: Image, index: int, bridge: Any | None = None) -> Frame:
-    """An image message as a frame; no copy where the encoding is rgb8 without padding.
+def to_frame(msg: Image | CompressedImage, index: int, bridge: Any | None = None) -> Frame:
+    """An image message as a frame; no copy where the encoding is rgb8.
 
     Args:
         index: position in the stream.
-        bridge: see :func:`load_bridge`; only ever asked for ``passthrough``.
+        bridge: see :func:`load_bridge`; only ever asked for ``passthrough``, and never for compressed images.
 
     Raises:
-        FrameError: unknown encoding, empty image, or a buffer that does not fit them.
+        FrameError: unknown encoding, empty image, a buffer that does not fit them, or what cannot be decoded.
+    """
+    if isinstance(msg, CompressedImage):
+        rgb = rgb_from_compressed(msg.data, msg.format)
+    elif (samples := _passed_through(msg, bridge)) is not None:
+        rgb = to_rgb(samples, msg.encoding)
+    else:
+        rgb = rgb_from_buffer(*_layout(msg))
+    return Frame(rgb, stamp_ns(msg.header), index)
+
+
+def to_depth(msg: Image) -> tuple[NDArray[np.float32], int]:
+    """A depth image: (H, W) metres, NaN where there is none, and its stamp, nanoseconds.
+
+    Raises:
+        FrameError: an encoding that is not depth, an empty image, or a buffer that does not fit them.
+    """
+    return depth_from_buffer(*_layout(msg)), stamp_ns(msg.header)
+
+
+def _layout(msg: Image) -> tuple[Any, int, int, str, int, bool]:
+    return msg.data, msg.height, msg.width, msg.encoding, msg.step, bool(msg.is_bigendian)
+
+
+def _passed_through(msg: Image, bridge: Any | None) -> NDArray[Any] | None:
+    """(H, W, channels) samples as cv_bridge hands them on, or None where it cannot.
+
+    Raises:
+        FrameError: for what no reader can read.
     """
     if bridge is None:
-        rgb = rgb_from_buffer(msg.data, msg.height, msg.width, msg.encoding, msg.step)
-    else:
-        channels = check_layout(msg.height, msg.width, msg.encoding, msg.step, len(msg.data))
-        pixels = np.asarray(bridge.imgmsg_to_cv2(msg, "passthrough"), np.uint8)
-        rgb = to_rgb(pixels.reshape(msg.height, msg.width, channels), msg.encoding)
-    return Frame(rgb, stamp_ns(msg.header), index)
+        return None
+    kind = check_layout(msg.height, msg.width, msg.encoding, msg.step, len(msg.data))
+    if msg.step % kind.pixel_bytes:  # it takes a row for whole pixels and shears the image
+        return None
+    try:
+        given = np.asarray(bridge.imgmsg_to_cv2(msg, "passthrough"))
+        samples = given.reshape(msg.height, msg.width, kind.channels)
+        return samples.astype(kind.sample, casting="equiv", copy=False)  # of either byte order
+    except Exception:  # an encoding newer than it is, or what numpy 2 took away; it may raise anything
+        return None
 
 
 def to_image(rgb: NDArray[np.uint8], header: Header) -> Image:
@@ -87,37 +119,17 @@ def to_box(msg: Detection2D) -> BoundingBox:
     return BoundingBox(center.x - width / 2, center.y - height / 2, width, height)
 
 
-def accepted_box(request: Detection2D, header: Header, frame: Frame) -> tuple[BoundingBox, str]:
-    """The target that an init asks for on an image, and a note where it is not quite what was asked.
-
-    Args:
-        request: the init; without a frame_id it means whatever camera there is.
-        header: of the image.
-        frame: the image.
-
-    Raises:
-        BoxError: if it is for another camera, turned, or outside the image.
-    """
-    wanted, given = request.header.frame_id, header.frame_id
-    if wanted and wanted != given:
-        raise BoxError(f"its frame_id is '{wanted}', the camera's is '{given}'")
-    asked = to_box(request)
-    if min(asked.x, asked.y, frame.width - asked.x - asked.w, frame.height - asked.y - asked.h) >= 0:
-        return asked, ""
-    box = asked.clipped(frame.width, frame.height)
-    return box, f"; clipped to the image: {box.x:g},{box.y:g},{box.w:g},{box.h:g}"
-
-
 def to_detection(result: TrackResult, header: Header, target_id: str, class_id: str) -> Detection2D:
     """A result as a detection; the score is the confidence."""
     detection = Detection2D(header=header, id=target_id)
     # float(): an int in a float64 field aborts the process inside rclpy
     detection.bbox.center.position.x, detection.bbox.center.position.y = map(float, result.box.center)
     detection.bbox.size_x, detection.bbox.size_y = float(result.box.w), float(result.box.h)
-    hypothesis = ObjectHypothesisWithPose()
-    hypothesis.hypothesis.class_id = class_id
-    hypothesis.hypothesis.score = float(result.confidence)
-    detection.results.append(hypothesis)
+    # What it is, best first; and, with no score at all, in what state it is: a detection has no other field.
+    for name, score in ((class_id, result.confidence), (f"state:{State.of(result.status).value}", 0.0)):
+        hypothesis = ObjectHypothesisWithPose()
+        hypothesis.hypothesis.class_id, hypothesis.hypothesis.score = name, float(score)
+        detection.results.append(hypothesis)
     return detection
 
 
@@ -141,6 +153,7 @@ def to_status_message(status: Status, name: str) -> DiagnosticStatus:
         "id": status.target_id,
         "model_version": str(status.model_version),
         "updates": str(status.updates),
+        "frozen": str(status.is_frozen).lower(),
         "stamp": f"{status.stamp_ns // 1_000_000_000}.{status.stamp_ns % 1_000_000_000:09d}",
     }
     return DiagnosticStatus(

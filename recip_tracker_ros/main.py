@@ -31,7 +31,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         rclpy.init(args=args)
         node = TrackerNode()
-    except (ConfigError, ParameterException, InvalidParameterTypeException, RCLError) as error:
+    except (ConfigError, ParameterException, InvalidParameterTypeException, RCLError, RuntimeError) as error:
         get_logger("tracker").fatal(str(error))
         rclpy.try_shutdown()
         return 2

@@ -1,68 +1,69 @@
-"""The node: a frame callback is convert, call one method, publish.
+"""The node: wiring and transitions. A frame callback is convert, keep, call one method.
 
 Threads: everything runs in the executor's one thread (the default callback group is mutually
-exclusive, so transitions never interleave with a frame) but for two things: updates, in the core's
-own thread, and the painting of attention, in that of :class:`~.outputs.AttentionPublisher`.
+exclusive, so transitions never interleave with a frame) but for four things: updates, in the core's own
+thread; a first fit and catching up, in :class:`~.joining.Joining`'s; the painting of attention, in
+:class:`~.outputs.AttentionPublisher`'s; and the encoding of older frames, in that of the buffer.
 """
 
 from __future__ import annotations
 
-import traceback
-from dataclasses import dataclass, replace
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point, PointStamped
 from rcl_interfaces.msg import SetParametersResult
-from rclpy import qos
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2D
 
-from recip_tracker_core.build import build_tracker, retune
-from recip_tracker_core.errors import BoxError, FrameError, RecipTrackerError
-from recip_tracker_core.tracker import Tracker
-from recip_tracker_core.types import Frame, TrackResult
+from recip_tracker_core.build import build_tracker
+from recip_tracker_core.errors import FrameError, RecipTrackerError
 from recip_tracker_core.updater import UpdateStatistics
 
 from . import conversions, parameters
+from .connections import newest, reliable, subscribed
+from .following import Following
+from .frame_buffer import FrameBuffer
+from .health import Arrival
 from .outputs import Outputs
+from .reporting import IMAGE_REFUSED, Reporter
+from .requests import Request
+from .services import Services
 from .state import State, Status
+from .transitions import refuse_what_is_impossible
+from .vitals import Vitals
 
-LATCHED = qos.QoSProfile(
-    depth=1, reliability=qos.ReliabilityPolicy.RELIABLE, durability=qos.DurabilityPolicy.TRANSIENT_LOCAL
-)
-NEWEST_IMAGE = qos.QoSProfile(
-    depth=1, reliability=qos.ReliabilityPolicy.BEST_EFFORT, durability=qos.DurabilityPolicy.VOLATILE
-)
+TICK_S = 0.2
+CUT_S = 1.0  # by which stamps go back where a stream begins again; less is an image out of order
+IMAGE_TRANSPORTS = {"raw": (Image, ""), "compressed": (CompressedImage, "/compressed")}
 
 
-@dataclass
-class Session:
-    """What the node knows between being configured and being cleaned up.
+@dataclass(frozen=True)
+class Parts:
+    """What configuring makes, and cleaning up releases."""
 
-    Attributes:
-        pending: an init that waits for the next image.
-        frames: received so far.
-        targets: accepted so far.
-        target_id: of the one that is followed, or empty.
-        class_id: that its detections carry.
-        failures_logged: failed updates that the log already tells of.
-        image_refused: whether the last image was.
-    """
+    buffer: FrameBuffer
+    following: Following
+    outputs: Outputs
+    bridge: Any | None
 
-    pending: Detection2D | None = None
-    frames: int = 0
-    targets: int = 0
-    target_id: str = ""
-    class_id: str = conversions.DEFAULT_CLASS
-    failures_logged: int = 0
-    image_refused: bool = False
+    def close(self) -> None:
+        """End the threads."""
+        self.following.close()
+        self.outputs.attention.close()
+        self.buffer.close()
 
 
 class TrackerNode(LifecycleNode):  # type: ignore[misc]
-    """Follows the target given on ``~/init`` through the images on ``image``.
+    """Follows the target that it is given through the images of a camera; the README has its topics.
 
     Raises:
         ConfigError: when a parameter given at the start does not exist or may not have its value.
@@ -71,216 +72,237 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
     def __init__(self, **kwargs: object) -> None:
         super().__init__("tracker", **kwargs)
         parameters.declare(self)
+        _, self._own = parameters.read(self)
+        self._parts: Parts | None = None
+        self._camera: Subscription | None = None  # while active
+        self._frames, self._stamp_ns = 0, 0  # of the last image
+        self._is_image_refused = False
+        # These exist in every lifecycle state, so that every request is answered.
+        self._reporter = Reporter(self)
+        self._vitals = Vitals(self, self._own.health, self._state)
+        subscribed(self, Detection2D, "~/init", reliable(10), self._on_init)
+        subscribed(self, Point, "~/init_click", reliable(10), self._on_click)
+        subscribed(self, PointStamped, "~/init_point", reliable(10), self._on_point)
+        Services(self, self._active, self._reporter.done, self._reporter.refused)
+        self._wake = self.create_guard_condition(self._on_wake)
+        self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        backwards = JumpThreshold(
+            min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False
+        )
+        self._jumps = self.get_clock().create_jump_callback(backwards, post_callback=self._on_jump)
+        refuse_what_is_impossible(self)
+        # The last, as entities declare parameters of their own.
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
-        # Status and init exist in every lifecycle state, so that every request is answered.
-        self._status_publisher = self.create_publisher(DiagnosticStatus, "~/status", LATCHED)
-        self.create_subscription(Detection2D, "~/init", self._on_init, 10)
-        self._status: Status | None = None
-        self._tracker: Tracker | None = None
-        self._outputs: Outputs | None = None
-        self._camera: Subscription | None = None  # while active
-        self._session = Session()
-        self._announce(State.IDLE, "not configured")
+        self._reporter.announced(State.IDLE, "not configured")
 
     @property
     def autostart(self) -> bool:
         """Whether the node is to configure and activate itself."""
-        return bool(self.get_parameter("autostart").value)
+        return self._own.autostart
 
     # Transitions. rclpy swallows what they raise, so each logs for itself.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network before any image can arrive, and create the outputs."""
         try:
-            config, own = parameters.read(self)
-            tracker = build_tracker(config)
-            self._bridge = conversions.load_bridge()
-            self._outputs = Outputs(self, tracker, own.attention_rate_hz)
+            config, self._own = parameters.read(self)
+            blank = build_tracker(config)
+            buffer = FrameBuffer(self._own.buffer.seconds, self._own.buffer.megabytes)
+            following = Following(blank, buffer, self._reporter, self._wake.trigger)
+            outputs = Outputs(self, blank.maker, self._own)
         except Exception as error:
-            self._refuse(f"cannot configure: {error}", error)
+            self._reporter.refused(f"cannot configure: {error}", error)
             return TransitionCallbackReturn.FAILURE
-        self._tracker = tracker
-        self._announce(State.IDLE, "configured, not active")
+        self._parts = Parts(buffer, following, outputs, conversions.load_bridge())
+        self._reporter.following, self._reporter.outputs = following, outputs
+        self._reporter.announced(State.IDLE, "configured, not active")
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the camera's topic."""
+        kind, transport = IMAGE_TRANSPORTS[self._own.image_transport]
+        topic = self.resolve_topic_name("image") + transport  # a remapped image takes its transports with it
+        try:
+            self._camera = subscribed(self, kind, topic, newest(), self._on_image, self._vitals.incompatible)
+        except Exception as error:
+            self._reporter.refused(f"cannot activate: {error}", error)
+            return TransitionCallbackReturn.FAILURE
         super().on_activate(state)
-        self._camera = self.create_subscription(Image, "image", self._on_image, NEWEST_IMAGE)
-        self._announce_waiting()
+        self._vitals.begin(self._camera)
+        self._is_image_refused = False
+        self._reporter.waiting()
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close the camera's topic; the target is kept for the next activation, a pending init is not."""
+        """Close the camera's topic; the target is kept for the next activation, no request is."""
         self._close_camera()
-        self._session.pending = None
-        self._announce(State.IDLE, "not active")
+        if self._parts is not None:
+            self._parts.following.withdraw()
+            self._parts.buffer.clear()
+        self._reporter.announced(State.IDLE, "not active")
         return TransitionCallbackReturn(super().on_deactivate(state))
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget the target and release what configuring made."""
         self._release()
-        self._announce(State.IDLE, "not configured")
+        self._reporter.announced(State.IDLE, "not configured")
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release what configuring made, from whatever state."""
         self._release()
-        self._announce(State.IDLE, "shut down")
+        self._reporter.announced(State.IDLE, "shut down")
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Back to unconfigured after a transition that failed half-way."""
-        return self.on_cleanup(state)
+        """Back to unconfigured after a transition that failed half-way; what has been said of it stays."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
 
-    # Inputs
+    # Requests
 
     def _on_init(self, msg: Detection2D) -> None:
-        try:
-            conversions.to_box(msg)
-        except BoxError as error:
-            self._refuse(f"init refused: {error}", error)
-            return
-        if self._camera is None:
-            self._refuse("init refused: the node is not active")
-            return
-        self._session.pending = msg
-        self._announce(State.INITIALISING, "waiting for the next image")
+        self._ask(lambda: Request.of_detection(msg))
 
-    def _on_image(self, msg: Image) -> None:
-        if not self.context.ok():  # told to stop while this image was on its way
+    def _on_click(self, msg: Point) -> None:
+        self._ask(lambda: Request.of_point(msg, None, self._own.init.click_size_px))
+
+    def _on_point(self, msg: PointStamped) -> None:
+        self._ask(lambda: Request.of_point(msg.point, msg.header, self._own.init.click_size_px))
+
+    def _ask(self, request: Callable[[], Request]) -> None:
+        following = self._active()
+        if following is None:
+            self._reporter.refused("init refused: the node is not active")
             return
-        stamp_ns = conversions.stamp_ns(msg.header)
+        with self._surviving("init refused"):
+            following.ask(request())
+
+    def _active(self) -> Following | None:
+        return self._parts.following if self._parts is not None and self._camera is not None else None
+
+    # Images
+
+    def _on_image(self, msg: Image | CompressedImage) -> None:
+        if not self.context.ok() or self._parts is None:  # told to stop while this image was on its way
+            return
+        reporter, stamp_ns = self._reporter, conversions.stamp_ns(msg.header)
+        begun_s = time.monotonic()
+        age_s = (self.get_clock().now().nanoseconds - stamp_ns) / 1e9
+        reporter.answer_age_s = None
+        was_refused, self._is_image_refused = self._is_image_refused, False
         try:
-            self._follow(msg)
+            self._look(msg, begun_s)
+            if was_refused:
+                reporter.recovered()
         except FrameError as error:
-            self._session.image_refused = True
-            self._refuse(f"image refused: {error}", error, stamp_ns)
+            self._is_image_refused = True
+            reporter.refused(f"{IMAGE_REFUSED}: {error}", error, stamp_ns)
         except Exception as error:  # whatever it is, the node lives on
             if self.context.ok():
-                self._refuse(f"frame failed: {error}", error, stamp_ns)
+                reporter.refused(f"frame failed: {error}", error, stamp_ns)
+        busy_s = time.monotonic() - begun_s
+        answer_age_s = reporter.answer_age_s
+        self._vitals.saw(Arrival(begun_s, busy_s, stamp_ns, age_s, answer_age_s, self._is_image_refused))
 
-    def _follow(self, msg: Image) -> None:
-        """Convert, call one method, publish."""
-        assert self._tracker is not None
-        assert self._outputs is not None
-        session = self._session
-        frame = conversions.to_frame(msg, session.frames, self._bridge)
-        session.frames += 1
-        result = self._initialised(msg.header, frame) if session.pending is not None else None
-        if result is None and session.target_id:
-            result = self._tracker.update(frame)
-        if result is not None:
-            self._outputs.publish(frame, msg.header, result, session.target_id, session.class_id)
-            self._announce(State.of(result.status), self._update_failure() or result.reason, frame.stamp_ns)
-        elif session.image_refused:
-            self._announce_waiting()
-        session.image_refused = False
+    def _look(self, msg: Image | CompressedImage, begun_s: float) -> None:
+        """Convert, keep, look for the target."""
+        assert self._parts is not None
+        frame = conversions.to_frame(msg, self._frames, self._parts.bridge)
+        self._frames += 1
+        self._check_order(frame.stamp_ns)
+        recent = self._parts.buffer.add(frame, msg.header, begun_s)
+        self._reporter.convert_s = time.monotonic() - begun_s
+        self._parts.following.see(recent)
 
-    def _initialised(self, header: Header, frame: Frame) -> TrackResult | None:
-        """The answer to a pending init, or None when it is refused and the target from before stays."""
-        assert self._tracker is not None
-        assert self._session.pending is not None
-        request, self._session.pending = self._session.pending, None
-        try:
-            box, note = conversions.accepted_box(request, header, frame)
-            self._announce(State.INITIALISING, f"learning the target{note}", frame.stamp_ns)
-            result = self._tracker.init(frame, box)
-        except RecipTrackerError as error:
-            if self.context.ok():
-                self._refuse(f"init refused: {error}", error, frame.stamp_ns)
-            return None
-        self._session.targets += 1
-        self._session.target_id = request.id or str(self._session.targets)
-        hypotheses = [item.hypothesis.class_id for item in request.results if item.hypothesis.class_id]
-        self._session.class_id = hypotheses[0] if hypotheses else conversions.DEFAULT_CLASS
-        return result
+    def _check_order(self, stamp_ns: int) -> None:
+        """A stream that begins again, as a bag that is played in a loop, does not go on from what was."""
+        assert self._parts is not None
+        back_s, self._stamp_ns = (self._stamp_ns - stamp_ns) / 1e9, stamp_ns
+        if back_s > CUT_S:
+            self.get_logger().warning(f"the images' stamps went back by {back_s:.2f} s; the target is kept")
+            self._parts.buffer.clear()
+            self._parts.outputs.forget()
 
-    # Status
+    # Time
 
-    def _update_failure(self) -> str:
-        """Why the last update failed, or nothing; logged once."""
-        assert self._tracker is not None
-        statistics = self._tracker.statistics
-        if statistics.failure is None:
-            return ""
-        reason = f"update failed: {statistics.failure}"
-        if statistics.failed > self._session.failures_logged:
-            self._session.failures_logged = statistics.failed
-            self.get_logger().error(f"{reason}; the last good model stays")
-        return reason
+    def _on_wake(self) -> None:
+        """Another thread has something to tell."""
+        if self._parts is not None and self.context.ok():
+            with self._surviving("the target's first answer failed"):
+                self._parts.following.work_off()
 
-    def _announce_waiting(self) -> None:
-        has_target = bool(self._session.target_id)
-        self._announce(State.IDLE, f"waiting for {'the next image' if has_target else 'a target on ~/init'}")
-
-    def _refuse(self, reason: str, error: Exception | None = None, stamp_ns: int = 0) -> None:
-        """Say why on the status; an error that nobody foresaw leaves its traceback in the log, once."""
-        is_new = self._status is None or self._status.reason != reason
-        if is_new and error is not None and not isinstance(error, RecipTrackerError):
-            self.get_logger().error("".join(traceback.format_exception(error)))
-        self._announce(State.REFUSED, reason, stamp_ns)
-
-    def _announce(self, state: State, reason: str = "", stamp_ns: int = 0) -> None:
-        """Publish the status where state, reason, target or model version have changed."""
-        statistics = self._tracker.statistics if self._tracker is not None else UpdateStatistics()
-        status = Status(
-            state=state,
-            reason=reason,
-            target_id=self._session.target_id,
-            model_version=statistics.completed,
-            updates=max(statistics.completed - self._session.targets, 0),
-            stamp_ns=stamp_ns,
-        )
-        last, self._status = self._status, status
-        if last is not None and replace(last, stamp_ns=stamp_ns) == status:
+    def _on_tick(self) -> None:
+        if not self.context.ok():
             return
-        name = self.get_fully_qualified_name()
-        self._status_publisher.publish(conversions.to_status_message(status, name))
-        if last is not None and (last.state, last.reason) == (state, reason):
+        now_s = time.monotonic()
+        with self._surviving("a check failed"):
+            self._vitals.tick(now_s)
+            if self._parts is not None:
+                self._parts.following.tick(now_s)
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        """The clock of a simulation or a bag has gone back: what was is no more."""
+        if self._parts is None:
             return
-        line = f"{state.value}: {reason}" if reason else state.value
-        if state is State.REFUSED:  # two calls: rclpy ties a severity to a line of code
-            self.get_logger().error(line)
+        self._parts.following.reset()
+        self._parts.buffer.clear()
+        self._parts.outputs.forget()
+        self._stamp_ns = 0
+        told = f"the clock went back by {-jump.delta.nanoseconds / 1e9:.2f} s, and all is forgotten"
+        if self._camera is not None:
+            self._reporter.waiting(told)
         else:
-            self.get_logger().info(line)
+            self._reporter.announced(State.IDLE, f"{told}; not active")
 
     # Parameters
 
     def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         try:
-            parameters.check_change(changed, is_configured=self._tracker is not None)
+            parameters.check_change(changed, is_configured=self._parts is not None)
         except RecipTrackerError as error:
             self.get_logger().error(str(error))
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _apply_parameters(self, changed: list[Parameter]) -> None:
-        if self._tracker is None or self._outputs is None:
-            return
-        config, own = parameters.read(self)
-        retune(self._tracker, config)
-        self._outputs.attention.rate_hz = own.attention_rate_hz
+        config, self._own = parameters.read(self)
+        self._vitals.limits = self._own.health
+        if self._parts is not None:
+            self._parts.following.retune(config)
+            self._parts.outputs.own = self._own
 
     # Life
 
+    @contextlib.contextmanager
+    def _surviving(self, what: str) -> Iterator[None]:
+        """Whatever goes wrong inside is said, and the node lives on."""
+        try:
+            yield
+        except Exception as error:
+            if self.context.ok():
+                self._reporter.refused(f"{what}: {error}", error)
+
+    def _state(self) -> tuple[Status, UpdateStatistics, bool]:
+        """See :class:`~.vitals.Vitals`."""
+        return self._reporter.last, self._reporter.statistics, self._reporter.is_learning
+
     def close(self) -> None:
         """End the threads; after the executor has stopped."""
-        if self._outputs is not None:
-            self._outputs.attention.close()
-        if self._tracker is not None:
-            self._tracker.close()
+        if self._parts is not None:
+            self._parts.close()
 
     def _close_camera(self) -> None:
         if self._camera is not None:
+            self._vitals.end()
             self.destroy_subscription(self._camera)
             self._camera = None
 
     def _release(self) -> None:
         self._close_camera()
         self.close()
-        if self._outputs is not None:
-            self._outputs.destroy()
-        self._outputs = self._tracker = None
-        self._session = Session()
+        self._reporter.following = self._reporter.outputs = None
+        if self._parts is not None:
+            self._parts.outputs.destroy()
+        self._parts = None

@@ -3,58 +3,148 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2D, Detection2DArray
+from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
 
-from recip_tracker_core.drawing import attention_overlay, draw_result
+from recip_tracker_core.config import NodeConfig
+from recip_tracker_core.drawing import attention_overlay, draw_choice, draw_result
+from recip_tracker_core.motion import Motion
+from recip_tracker_core.target_files import Maker
 from recip_tracker_core.tracker import Tracker
-from recip_tracker_core.types import BoundingBox, Frame, TrackResult
+from recip_tracker_core.types import BoundingBox, Frame, TrackResult, TrackStatus
 
+from .connections import advertised, latched, reliable, undone_on_failure
 from .conversions import to_detection, to_detections, to_image
+from .diagnostics import timing
+from .frame_buffer import Recent
+from .joining import Record, Target
+from .requests import Choice
+from .spatial_outputs import SpatialOutputs
+from .state import State
 
 DETECTIONS_DEPTH = 10
 IMAGES_DEPTH = 5
 ATTENTION_PX = 256
 
 
+METHODS = {
+    "locator": "Deep Attentive Tracking via Reciprocative Learning, proposals by a ridge filter",
+    "gaussian": "Deep Attentive Tracking via Reciprocative Learning, as published",
+}
+
+
 class Outputs:
-    """Detections and debug image of a node, and its :class:`AttentionPublisher`.
+    """All topics that have to do with a target.
+
+    Attributes:
+        own: the node's parameters as they are now.
 
     Args:
-        node: that has the topics.
-        tracker: whose attention is shown.
-        attention_rate_hz: highest rate of the attention image.
+        node: that has them.
+        maker: how targets are followed, and by which network, for ``~/vision_info``.
+        own: the node's parameters.
     """
 
-    def __init__(self, node: LifecycleNode, tracker: Tracker, attention_rate_hz: float) -> None:
-        self._node = node
-        self._detection = node.create_lifecycle_publisher(Detection2D, "~/detection", DETECTIONS_DEPTH)
-        self._detections = node.create_lifecycle_publisher(Detection2DArray, "~/detections", DETECTIONS_DEPTH)
-        self._debug_image = node.create_lifecycle_publisher(Image, "~/debug_image", IMAGES_DEPTH)
-        self.attention = AttentionPublisher(node, tracker, attention_rate_hz)
+    def __init__(self, node: LifecycleNode, maker: Maker, own: NodeConfig) -> None:
+        self._node, self._maker, self.own = node, maker, own
+        self._model: tuple[Record, int] | None = None
+        self._database_version = 0
+        self._motion, self._moving = Motion(), Record()
+        with undone_on_failure(node):
+            self._advertise(node)
+        self._publish_info(Header())
 
-    def publish(
-        self, frame: Frame, header: Header, result: TrackResult, target_id: str, class_id: str
-    ) -> None:
-        """All that one result gives; ``header`` is that of the image."""
-        detection = to_detection(result, header, target_id, class_id)
+    def _advertise(self, node: LifecycleNode) -> None:
+        self._detection = advertised(node, Detection2D, "~/detection", reliable(DETECTIONS_DEPTH))
+        self._detections = advertised(node, Detection2DArray, "~/detections", reliable(DETECTIONS_DEPTH))
+        self._predicted = advertised(node, Detection2D, "~/predicted_detection", reliable(1))
+        self._timing = advertised(node, DiagnosticArray, "~/timing", reliable(DETECTIONS_DEPTH))
+        self._debug_image = advertised(node, Image, "~/debug_image", reliable(IMAGES_DEPTH))
+        self._init_image = advertised(node, Image, "~/init_image", latched())
+        self._info = advertised(node, VisionInfo, "~/vision_info", latched(), is_managed=False)
+        self.attention = AttentionPublisher(node)
+        self._spatial = SpatialOutputs(node)
+
+    def publish(self, recent: Recent, result: TrackResult, target: Target) -> None:
+        """All that one result gives, with the image's own header."""
+        header = recent.header
+        detection = to_detection(result, header, target.target_id, target.class_id)
         detections = to_detections(detection, result)
         self._detections.publish(detections)
         if detections.detections:
             self._detection.publish(detection)
+        self._predict(result, target, header)
+        self._spatial.publish(recent, result, target, self.own)
         if self._debug_image.get_subscription_count() > 0:
-            self._debug_image.publish(to_image(draw_result(frame.image, result), header))
-        self.attention.offer(frame, result.box, header)
+            self._debug_image.publish(to_image(draw_result(recent.frame.image, result), header))
+        rate_hz = self.own.attention_rate_hz
+        self.attention.offer(target.tracker, recent.frame, result.box, header, rate_hz)
+        if self._model != (target.record, result.model_version):
+            self._model = target.record, result.model_version
+            self._database_version += 1
+            self._publish_info(header)
+
+    def time(self, header: Header, state: State, timings_s: Mapping[str, float], age_s: float) -> None:
+        """How long that took, and how old the answer was."""
+        name = self._node.get_fully_qualified_name()
+        self._timing.publish(timing(header, name, state.value, timings_s, age_s))
+
+    def show(self, recent: Recent, choice: Choice, target: Target) -> None:
+        """What a request was understood as."""
+        label = f"target {target.target_id}"
+        picture = draw_choice(recent.frame.image, choice.box, choice.mask, label)
+        self._init_image.publish(to_image(picture, recent.header))
+
+    def forget(self) -> None:
+        """The stream has been cut: what comes next does not go on from what was."""
+        self._motion = Motion()
 
     def destroy(self) -> None:
         """Remove the topics."""
         self.attention.destroy()
-        for publisher in (self._detection, self._detections, self._debug_image):
+        self._spatial.destroy()
+        frames = (self._detection, self._detections, self._predicted, self._timing)
+        for publisher in (*frames, self._debug_image, self._init_image):
             self._node.destroy_lifecycle_publisher(publisher)
+        self._node.destroy_publisher(self._info)
+
+    def _predict(self, result: TrackResult, target: Target, header: Header) -> None:
+        """Where the target is by now, if it goes on as it went."""
+        if self._moving is not target.record or result.status is TrackStatus.LOST:
+            self._motion, self._moving = Motion(), target.record
+        if result.status is TrackStatus.LOST:
+            return
+        self._motion = self._motion.with_box(result.box, result.stamp_ns)
+        horizon_ns = round(self.own.prediction_s * 1e9)
+        now_ns = self._node.get_clock().now().nanoseconds
+        # Where camera and node have other clocks, "now" is no more than the horizon away.
+        at_ns = min(max(now_ns, result.stamp_ns), result.stamp_ns + horizon_ns)
+        box = self._motion.predicted(at_ns, horizon_ns)
+        if box is None:
+            return
+        seconds, nanoseconds = divmod(at_ns, 10**9)
+        then = Header(stamp=Time(sec=seconds, nanosec=nanoseconds), frame_id=header.frame_id)
+        predicted = replace(result, box=box)
+        self._predicted.publish(to_detection(predicted, then, target.target_id, target.class_id))
+
+    def _publish_info(self, header: Header) -> None:
+        """The model that is in use; by the message's definition the version counts its changes."""
+        self._info.publish(
+            VisionInfo(
+                header=header,
+                method=METHODS[self._maker.kind],
+                database_location=f"{self._maker.backbone} sha256:{self._maker.weights}",
+                database_version=self._database_version,
+            )
+        )
 
 
 class AttentionPublisher:
@@ -62,31 +152,28 @@ class AttentionPublisher:
 
     Args:
         node: that has the topic.
-        tracker: whose attention it is.
-        rate_hz: highest rate; may be changed at any time.
     """
 
-    def __init__(self, node: LifecycleNode, tracker: Tracker, rate_hz: float) -> None:
-        self.rate_hz = rate_hz
-        self._node, self._tracker = node, tracker
-        self._publisher = node.create_lifecycle_publisher(Image, "~/attention_image", IMAGES_DEPTH)
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._publisher = advertised(node, Image, "~/attention_image", reliable(IMAGES_DEPTH))
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="attention")
         self._running: Future[None] | None = None
         self._last_s = float("-inf")
 
-    def offer(self, frame: Frame, box: BoundingBox, header: Header) -> None:
+    def offer(self, tracker: Tracker, frame: Frame, box: BoundingBox, header: Header, rate_hz: float) -> None:
         """A new frame: painted if a picture is due, the last one is finished and somebody listens."""
         now = time.monotonic()
-        if now - self._last_s < 1 / self.rate_hz or self._publisher.get_subscription_count() == 0:
+        if now - self._last_s < 1 / rate_hz or self._publisher.get_subscription_count() == 0:
             return
         if self._running is not None and not self._running.done():
             return
         self._last_s = now
-        self._running = self._executor.submit(self._paint, frame, box, header)
+        self._running = self._executor.submit(self._paint, tracker, frame, box, header)
 
-    def _paint(self, frame: Frame, box: BoundingBox, header: Header) -> None:
+    def _paint(self, tracker: Tracker, frame: Frame, box: BoundingBox, header: Header) -> None:
         try:
-            picture = self._tracker.attention(frame, box)
+            picture = tracker.attention(frame, box)
             self._publisher.publish(to_image(attention_overlay(picture, ATTENTION_PX), header))
         except Exception as error:  # a picture is never worth a thread
             if self._node.context.ok():

@@ -20,7 +20,7 @@ from recip_tracker_core.errors import ConfigError
 from recip_tracker_core.parameters import Parameter, checked_value, describe, replaced, unknown_parameter
 from recip_tracker_core.presets import preset
 
-RCLPY_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides")
+NOT_OURS = ("use_sim_time", "start_type_description_service", "qos_overrides.", "diagnostic_updater.")
 
 
 def all_parameters(name: str = "default") -> list[Parameter]:
@@ -45,7 +45,7 @@ def declare(node: Node) -> None:
     for name, override in overridden.items():
         if name in known:
             checked_value(known[name], override.value)
-        elif not name.startswith(RCLPY_OWN):
+        elif not name.startswith(NOT_OURS):
             raise unknown_parameter(name, list(known))
     node.declare_parameters(
         "", [(name, _to_ros(parameter.value), _descriptor(parameter)) for name, parameter in known.items()]

@@ -16,6 +16,8 @@ class State(enum.Enum):
     TRACKING = "tracking"
     UNCERTAIN = "uncertain"
     LOST = "lost"
+    FOUND_AGAIN = "found again"  # the first frame that is tracked after it was lost
+    PAUSED = "paused"  # the target is kept, and no frame is looked at
     REFUSED = "refused"  # the last request or image was refused; an earlier target is still followed
 
     @staticmethod
@@ -37,7 +39,8 @@ class Status:
         reason: why, in words; empty when there is nothing to say.
         target_id: of the target that is followed, or empty.
         model_version: of the newest model, 0 before the first fit.
-        updates: learned so far for all targets, first fits left out.
+        updates: learned so far of this target, the first fit left out.
+        is_frozen: whether learning has been stopped.
         stamp_ns: of the image that caused it, or 0.
     """
 
@@ -46,4 +49,5 @@ class Status:
     target_id: str = ""
     model_version: int = 0
     updates: int = 0
+    is_frozen: bool = False
     stamp_ns: int = 0

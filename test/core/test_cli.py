@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recip_tracker_core import TrackerConfig
-from recip_tracker_core.cli import app, parsed_box
+from recip_tracker_core.cli import app
+from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import BoxError, ConfigError, SourceError
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.parameter_files import read_config, read_parameters
@@ -141,6 +144,43 @@ def test_an_absent_source_ends_with_code_2_and_its_path(
     result = run(source=tmp_path / name)
     assert result.exit_code == 2
     assert str(tmp_path / name) in result.output
+
+
+def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``recip-tracker`` where a module is not installed."""
+    script = f"import sys; sys.modules['{module}'] = None; from recip_tracker_core.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+COMMANDS = ("track", "trax", "evaluate", "ablate", "explain", "doctor", "weights")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_asks_for_none_of_the_libraries_that_compute(command: str) -> None:
+    done = without("torch", command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"recip-tracker {command}" in done.stdout.replace("-c ", "recip-tracker ")
+
+
+def test_the_commands_are_those_that_are_known_by_name() -> None:
+    listed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [word for word in COMMANDS if f" {word} " in listed] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("option", ["--rerun=a.rrd", "--view"])
+def test_without_its_extra_the_log_says_what_to_install_before_anything_is_read(option: str) -> None:
+    done = without("rerun", "track", "/no/such/clip", "--init", "1,2,30,40", option)
+    assert done.returncode == 1
+    assert f"track {option.partition('=')[0]} needs the 'viz' extra" in done.stderr
+    assert "pip install 'recip_tracker_ros[cli,viz]'" in done.stderr
+
+
+def test_without_the_libraries_of_the_command_line_itself_it_says_what_to_install() -> None:
+    done = without("av", "track", "/no/such/clip", "--init", "1,2,30,40")
+    assert done.returncode == 1
+    assert "pip install 'recip_tracker_ros[cli]'" in done.stderr
 
 
 def test_a_box_is_four_numbers() -> None:

@@ -413,3 +413,11 @@ def test_a_candidate_that_the_classifier_does_not_recognise_fails_the_identity_t
     assert judge().resembles(Standing(), replace(ITSELF, margin=1.0))
     assert not judge().resembles(Standing(), replace(ITSELF, margin=-1.0))
     assert judge().resembles(Standing(), ITSELF)  # where there is no classifier
+
+
+def test_a_target_may_be_lost_for_hours_and_its_history_still_measures() -> None:
+    history = History(1.0, 10.0)
+    for _ in range(2000):
+        history = history.faded(0.5)  # the least that may be configured; 0.5 ** 1075 is 0
+    assert math.isfinite(history.strength(1.0, 10.0))
+    assert History(1.0, 10.0).faded(0.9) == History(0.9, 9.0)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recip_tracker_core.crops import SMALLEST_SCALE, Crop
+from recip_tracker_core.crops import SMALLEST_SCALE, Crop, gridded
+from recip_tracker_core.types import BoundingBox
 
 SIDE_PX = 160
 
@@ -153,3 +154,10 @@ def test_shrinking_loses_no_light() -> None:
     image[:, ::4] = 200
     shown = Crop(np.array([400.0, 300.0]), 0.25, 100).cut(image)
     assert np.abs(shown.astype(int) - 50).max() <= 2
+
+
+def test_a_box_as_a_grid_shows_the_middles_of_its_cells_and_repeats_the_border():
+    image = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    np.testing.assert_array_equal(gridded(image, BoundingBox(2, 1, 4, 4), 4), image[1:5, 2:6])
+    np.testing.assert_array_equal(gridded(image, BoundingBox(2, 1, 4, 2), 2), image[1:3, [3, 5]])
+    np.testing.assert_array_equal(gridded(image, BoundingBox(-4, 0, 4, 2), 2), image[[0, 1]][:, [0, 0]])

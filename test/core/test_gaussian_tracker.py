@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from recip_tracker_core.margin_judge import MarginJudge
 from recip_tracker_core.memory import SampleMemory
 from recip_tracker_core.painting import RegionPainter
 from recip_tracker_core.parameters import replaced
+from recip_tracker_core.regression import Unrefined
+from recip_tracker_core.target_contents import DrawnFormat
 from recip_tracker_core.updater import Published, UpdateStatistics
 
 BOX = BoundingBox(60, 40, 20, 20)
@@ -100,6 +103,9 @@ class RecordingUpdater:
         assert request.head is not None
         return self._publish(request.head)
 
+    def adopt(self, head: Head) -> Published[Head]:
+        return self._publish(head)
+
     def submit(self, request: LearningRequest) -> None:
         self.submitted.append(request)
         assert self._published is not None
@@ -140,6 +146,7 @@ class Scripted:
         self.features = BoxesAsFeatures()
         self.proposer, self.classifier = OneStepRight(growth), ScriptedClassifier(scores + later)
         self.updater, self.memory = RecordingUpdater(), SampleMemory(20, 2)
+        config, head = replaced(TrackerConfig(), {**SCHEDULE, **values}), Head(4, 1, 8, 0.0, 0)
         parts = Parts(
             features=self.features,
             proposer=self.proposer,
@@ -148,9 +155,10 @@ class Scripted:
             memory=self.memory,
             updater=self.updater,
             painter=RegionPainter(backbone, ("s8",), 48.0, 3, torch.device("cpu")),
-            schedule=build_schedule(replaced(TrackerConfig(), {**SCHEDULE, **values})),
+            schedule=build_schedule(config),
+            file_format=DrawnFormat(backbone, 4, 1, 0, head, config),
         )
-        self.tracker = GaussianTracker(parts, head=Head(4, 1, 8, 0.0, 0), seed=0)
+        self.tracker = GaussianTracker(parts, head=head, seed=0)
         self.tracker.init(FRAME, BOX)
         self.results = [self.tracker.update(FRAME) for _ in scores]
 
@@ -320,6 +328,55 @@ def test_a_second_init_forgets_the_target_before(play: Play) -> None:
     result = scripted.tracker.update(FRAME)
     assert (result.box.x, result.model_version) == (pytest.approx(11), 3)
     assert not scripted.proposer.was_searching[-1]
+
+
+def test_a_loaded_target_is_lost_where_it_was_and_looked_for_widely_around(
+    play: Play, tmp_path: Path
+) -> None:
+    play(SURE, SURE).tracker.save(tmp_path / "target")
+    scripted = play(SURE, later=(UNSURE, SURE, SURE))
+    twice = Frame(np.zeros((240, 320, 3), np.uint8), stamp_ns=78)
+    loaded = scripted.tracker.load(tmp_path / "target", twice)
+    assert loaded.box.as_array() == pytest.approx([2 * 62, 2 * 40, 2 * 20, 2 * 20])
+    assert (loaded.status, loaded.confidence, loaded.reason) == (
+        TrackStatus.LOST,
+        0.0,
+        "loaded; not seen yet",
+    )
+    assert (loaded.stamp_ns, loaded.model_version) == (78, 2)
+    results = [scripted.tracker.update(twice)]
+    assert not scripted.updater.submitted  # a target that is not there yet asks for no update at a miss
+    results += [scripted.tracker.update(twice) for _ in range(2)]
+    assert [result.status.value for result in results] == ["lost", "tracked", "tracked"]
+    assert [result.box.x for result in results] == pytest.approx([124, 125, 126])
+    assert scripted.proposer.was_searching[1:] == [True, True, False]
+    assert len(scripted.updater.submitted) == 1  # what was half due when it was saved
+
+
+def test_a_loaded_target_brings_its_witness_its_samples_and_what_was_due(play: Play, tmp_path: Path) -> None:
+    saved = play(SURE, SURE, SURE)
+    saved.tracker.save(tmp_path / "target")
+    scripted = play(SURE, UNSURE, later=(SURE, SURE))
+    scripted.tracker.load(tmp_path / "target", FRAME)
+    for tracker in (saved, scripted):
+        assert [len(frame) for frame in tracker.memory.long_term()[0]] == [20, 3, 3, 3]
+    scripted.tracker.update(FRAME)
+    assert [len(request.positives) for request in scripted.updater.submitted] == [2, 5]  # at the miss; now
+    scripted.tracker.update(FRAME)
+    one, other = scripted.classifier.witnesses[-1], saved.classifier.witnesses[-1]
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert one is scripted.classifier.witnesses[-2] is not scripted.classifier.witnesses[0]
+    assert isinstance(scripted.tracker._target.refiner, Unrefined)  # as the one that was saved
+
+
+def test_a_regression_is_loaded_with_the_target_that_it_was_fitted_to(play: Play, tmp_path: Path) -> None:
+    values = {"regression.samples": 300, "regression.size_share": 1.0}
+    saved = play(SURE, later=(SURE,), **values)
+    saved.tracker.save(tmp_path / "target")
+    scripted = play(SURE, later=(SURE,), **values)
+    scripted.tracker.init(FRAME, BoundingBox(10, 10, 30, 30))
+    scripted.tracker.load(tmp_path / "target", FRAME)
+    assert scripted.tracker.update(FRAME).box == saved.tracker.update(FRAME).box
 
 
 def test_a_box_over_the_border_is_cut_before_it_is_learned(play: Play) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -235,6 +236,9 @@ class Watched:
     def fit(self, request: FirstLook) -> Published[Appearance]:
         return self._updater.fit(request)
 
+    def adopt(self, model: Appearance) -> Published[Appearance]:
+        return self._updater.adopt(model)
+
     def submit(self, request: Lesson) -> None:
         self.lessons.append(request)
         self._updater.submit(request)
@@ -358,6 +362,84 @@ def test_a_target_that_leaves_the_image_keeps_a_box_whose_centre_is_in_it(
         center = tracker.update(Frame(moved)).box.center
         assert 0 <= center[0] <= 160
         assert 0 <= center[1] <= 120
+
+
+@pytest.fixture(scope="module")
+def saved(
+    small: Callable[..., TrackerConfig], rendered_clip: Render, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, LocatingTracker]:
+    """The file of a target that was lost when it was saved, and the tracker that did so."""
+    path, tracker = tmp_path_factory.mktemp("saved") / "target", build_tracker(small())
+    assert follow(tracker, rendered_clip(frames=26, seed=1, hidden=range(14, 26)))[-1].status is LOST
+    tracker.save(path)
+    tracker.close()
+    assert isinstance(tracker, LocatingTracker)
+    return path, tracker
+
+
+def test_a_loaded_target_is_lost_where_it_was_last_safe_until_it_is_found(
+    make_tracker: Make, saved: tuple[Path, LocatingTracker], hidden_clip: Clip
+) -> None:
+    path, before = saved
+    tracker = make_tracker()
+    clip = hidden_clip[HIDDEN.start + 1 :]  # for a long time it is not to be seen
+    results = [
+        tracker.load(path, Frame(clip[0][0])),
+        *(tracker.update(frame) for frame in frames_of(clip)[1:]),
+    ]
+    assert in_turn([result.status for result in results]) == [LOST, UNCERTAIN, TRACKED]
+    lost = [result for result in results if result.status is LOST]
+    assert len(lost) >= HIDDEN.stop - HIDDEN.start - 1
+    for result in lost:
+        np.testing.assert_allclose(result.box.as_array(), before._target.box.as_array(), rtol=1e-5)
+    assert {result.reason for result in lost} == {"loaded; not seen yet"}
+    confirmed = [result.status for result in results].index(TRACKED)
+    assert {result.model_version for result in results[: confirmed + 1]} == {1}  # nothing is learned before
+    assert results[-1].model_version > 1
+    assert overlaps(results, clip)[-3:].min() > 0.7
+
+
+def test_a_loaded_target_brings_what_is_usual_of_it(
+    make_tracker: Make, saved: tuple[Path, LocatingTracker], rendered_clip: Render
+) -> None:
+    path, before = saved
+    tracker = make_tracker()
+    tracker.load(path, Frame(rendered_clip(frames=1, seed=1)[0][0]))
+    assert tracker._target.standing.usual == before._target.standing.usual
+    assert len(tracker._target.standing.usual) >= 10
+    assert tracker._target.history == before._target.history
+    assert tracker._target.frames == before._target.frames == 25
+    np.testing.assert_allclose(tracker._target.first_size_px, before._target.first_size_px)
+    np.testing.assert_allclose(tracker._target.safe, before._target.safe)
+
+
+def test_where_recovery_is_off_a_loaded_target_is_uncertain_where_it_was_and_must_prove_itself(
+    make_tracker: Make, saved: tuple[Path, LocatingTracker], rendered_clip: Render
+) -> None:
+    path, _ = saved
+    tracker = make_tracker(**{"recovery.enabled": False})
+    clip = rendered_clip(frames=24, seed=1)[14:]
+    results = [
+        tracker.load(path, Frame(clip[0][0])),
+        *(tracker.update(frame) for frame in frames_of(clip)[1:]),
+    ]
+    assert (results[0].status, results[0].reason) == (UNCERTAIN, "loaded; not seen yet")
+    assert in_turn([result.status for result in results]) == [UNCERTAIN, TRACKED]
+    confirmed = [result.status for result in results].index(TRACKED)
+    assert confirmed >= 3
+    assert {result.model_version for result in results[: confirmed + 1]} == {1}
+    assert results[-1].model_version > 1
+    assert overlaps(results[1:], clip[1:]).min() > 0.6
+
+
+def test_a_target_that_is_far_too_small_in_a_small_image_is_looked_for_at_the_least_size(
+    make_tracker: Make, saved: tuple[Path, LocatingTracker]
+) -> None:
+    tiny = Frame(np.zeros((12, 16, 3), np.uint8))
+    tracker = make_tracker()
+    box = tracker.load(saved[0], tiny).box
+    assert (box.w, box.h) == (4, 4)
+    assert tracker.update(tiny).status is LOST
 
 
 @pytest.mark.parametrize("proposals", ["locator", "gaussian"])

@@ -50,3 +50,24 @@ def test_a_restart_forgets_everything_of_the_target_before() -> None:
     positives, negatives = memory.long_term()
     assert numbers(positives) == [50]
     assert numbers(negatives) == [150]
+
+
+def test_what_it_holds_can_be_given_to_another_and_forgets_there_as_here() -> None:
+    memory, other = filled(9), filled(3)
+    other.restore(*memory.long_term())
+    assert [numbers(kind) for kind in other.long_term()] == [[0, 6, 7, 8, 9], [100, 108, 109]]
+    assert numbers(other.short_term()[0]) == [0, 8, 9]
+    other.add(sample(10), sample(110))
+    assert [numbers(kind) for kind in other.long_term()] == [[0, 7, 8, 9, 10], [100, 109, 110]]
+
+
+def test_what_a_young_memory_holds_is_not_held_twice_by_another() -> None:
+    memory = filled(0)
+    memory.restore(*filled(1).long_term())
+    assert [numbers(kind) for kind in memory.long_term()] == [[0, 1], [100, 101]]
+
+
+def test_a_shorter_memory_keeps_the_first_frame_and_the_newest_of_what_it_is_given() -> None:
+    memory = SampleMemory(long_frames=2, short_frames=1)
+    memory.restore(*filled(9).long_term())
+    assert [numbers(kind) for kind in memory.long_term()] == [[0, 8, 9], [100, 109]]

@@ -208,3 +208,24 @@ def test_another_one_knows_nothing_and_leaves_the_first_alone(made: Make, render
         followed = job.result()
     assert boxes == alone
     assert [result.box for result in followed] == [result.box for result in follow(made(), other)]
+
+
+def test_what_belongs_to_the_target_is_known_by_its_colours_or_not_at_all(
+    make_tracker: Make, rendered_clip: Render
+) -> None:
+    image, box = rendered_clip(frames=1, seed=1)[0]
+    x, y, w, h = box
+    frame = Frame(image)
+    tracker = make_tracker()
+    tracker.init(frame, BoundingBox(*box))
+    wide = tracker.belonging(frame, BoundingBox(x - w / 2, y - h / 2, 2 * w, 2 * h))  # half is around it
+    assert wide is not None
+    side = len(wide)
+    middle = slice(side // 4 + 1, 3 * side // 4 - 1)
+    inside = wide[middle, middle].mean()
+    outside = (wide.sum() - wide[middle, middle].sum()) / (wide.size - wide[middle, middle].size)
+    assert inside > 0.6 > 0.4 > outside
+    assert ((wide >= 0) & (wide <= 1)).all()
+    gaussian = make_tracker(proposals="gaussian")
+    gaussian.init(frame, BoundingBox(*box))
+    assert gaussian.belonging(frame, BoundingBox(*box)) is None

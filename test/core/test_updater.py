@@ -214,6 +214,37 @@ def test_what_is_published_cannot_be_changed(updater: Updater[str, str]) -> None
         published.version = 7  # type: ignore[misc]
 
 
+def test_a_model_from_elsewhere_is_the_first_version_and_what_updates_start_from(
+    updater: Updater[str, str], learner: Learner
+) -> None:
+    published = updater.adopt("adopted")
+    assert (published.version, published.model) == (1, "adopted")
+    assert updater.latest is published
+    updater.submit("second")
+    wait_for_end_of("second", updater, learner)
+    assert learner.started_from[0] == "adopted"
+    assert (updater.latest.version, updater.latest.model) == (2, "model of second")
+
+
+def test_versions_go_on_counting_over_a_model_from_elsewhere_that_nobody_learned(
+    updater: Updater[str, str], learner: Learner
+) -> None:
+    updater.fit("first")
+    updater.submit("bad update")
+    wait_for_end_of("bad update", updater, learner)
+    assert updater.adopt("adopted").version == 2
+    assert (updater.statistics.completed, updater.statistics.failed) == (1, 1)
+    assert updater.statistics.failure is None  # it was of another target
+
+
+def test_a_closed_updater_adopts_nothing(updater: Updater[str, str]) -> None:
+    before = updater.fit("first")
+    updater.close()
+    with pytest.raises(NotInitialisedError, match="closed"):
+        updater.adopt("adopted")
+    assert updater.latest is before
+
+
 def test_submitting_returns_while_learning_goes_on(
     background: BackgroundUpdater[str, str], learner: Learner
 ) -> None:
@@ -303,6 +334,26 @@ def test_a_new_target_stops_and_drops_what_is_learned_for_the_one_before(
     assert "waiting update of the first target" not in learner.seen
 
 
+def test_a_model_from_elsewhere_stops_and_drops_what_is_learned_for_the_one_before(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    background.fit("first target")
+    learner.hold("update of the first target")
+    learner.is_stubborn = True  # it ends in a model although it was told to stop
+    background.submit("update of the first target")
+    learner.wait_for_beginning_of("update of the first target")
+    background.submit("waiting update of the first target")
+    assert background.adopt("adopted").version == 2
+    learner.is_stubborn = False
+    background.submit("update of the adopted")
+    wait_for_end_of("update of the adopted", background, learner)
+    assert learner.stopped[0] == "update of the first target"
+    assert (background.latest.version, background.latest.model) == (3, "model of update of the adopted")
+    assert learner.started_from[2] == "adopted"
+    assert "waiting update of the first target" not in learner.seen
+    assert background.statistics.replaced == 0  # it did not wait any more
+
+
 def test_closing_ends_a_first_fit_that_another_thread_waits_for(learner: Learner) -> None:
     background = BackgroundUpdater(learner)
     learner.hold("endless")
@@ -312,3 +363,22 @@ def test_closing_ends_a_first_fit_that_another_thread_waits_for(learner: Learner
         background.close()
         with pytest.raises(NotInitialisedError, match="closed"):
             fit.result(PATIENCE_S)
+
+
+def test_the_one_in_the_background_is_busy_until_all_is_learned() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def learn(request: int, latest: int | None, should_stop: Callable[[], bool]) -> int:
+        begun.set()
+        assert may_end.wait(20)
+        return request
+
+    updater: BackgroundUpdater[int, int] = BackgroundUpdater(learn)
+    assert not updater.is_busy
+    updater.submit(1)
+    assert begun.wait(20)
+    assert updater.is_busy
+    may_end.set()
+    updater.close()
+    assert not updater.is_busy
+    assert not InlineUpdater(learn).is_busy

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 pytest.importorskip("distributed")
 pytest.importorskip("sklearn")
 
-from recip_tracker_core.cli import app, parsed_weights
+from recip_tracker_core.cli import app
+from recip_tracker_core.commands.parsing import parsed_weights
 from recip_tracker_core.errors import ConfigError
 from recip_tracker_core.evaluation.ablation import Ablation, check, table_of
 from recip_tracker_core.evaluation.entries import entries

@@ -249,7 +249,8 @@ def test_what_is_printed_meanwhile_goes_to_standard_error(
     start: Callable[..., Session], clip: list, files: list[Path]
 ) -> None:
     talkative = (
-        "import sys; from recip_tracker_core.cli import build_tracker, read_config\n"
+        "import sys; from recip_tracker_core.build import build_tracker\n"
+        "from recip_tracker_core.parameter_files import read_config\n"
         "from recip_tracker_core.evaluation.trax import serve\n"
         f"def make(): print('chatter'); return build_tracker(read_config(None, {list(QUICK)}, 'cpu', 3))\n"
         "serve(make)"

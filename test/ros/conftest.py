@@ -94,6 +94,8 @@ class Operator:
         msg.bbox.center.theta = float(more.get("theta", 0.0))  # type: ignore[arg-type]
         msg.bbox.size_x, msg.bbox.size_y = w, h
         msg.header.frame_id = str(more.get("frame_id", ""))
+        seconds, nanoseconds = divmod(int(more.get("stamp_ns", 0)), 1_000_000_000)  # type: ignore[call-overload]
+        msg.header.stamp.sec, msg.header.stamp.nanosec = seconds, nanoseconds
         msg.id = str(more.get("id", ""))
         self.init_publisher.publish(msg)
 
@@ -134,7 +136,8 @@ class NodeProcess:
 
     def __init__(self, log: Path, **parameters: object) -> None:
         self.log = log
-        command = [sys.executable, "-m", "recip_tracker_ros.main", "--ros-args", "-r", "image:=/camera/image"]
+        image = parameters.pop("_image", "/camera/image")
+        command = [sys.executable, "-m", "recip_tracker_ros.main", "--ros-args", "-r", f"image:={image}"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={value}"]
         with log.open("w") as out:
