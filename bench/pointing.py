@@ -1,4 +1,4 @@
-"""How far a click gets: the box that is grown around it against the true one, and against boxes of fixed size.
+"""How far a click gets: the box that is grown around it, and boxes of fixed size, against the true one.
 
 ``.venv/bin/python bench/pointing.py DATASET_FOLDER [--every 50]``
 

@@ -22,8 +22,8 @@ from .types import BoundingBox
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-# Chosen on nine clicks on each first frame of 20 sequences (mean overlap with the true box .52, the best square
-# .34, the best upright box .38), and held against clicks on later frames (.47, .39, .42): bench/pointing.py
+# Chosen on nine clicks on each first frame of 20 sequences (mean overlap with the true box .52, the best
+# square .34, the best upright box .38), and held against later frames (.47, .38, .42): bench/pointing.py
 WINDOWS = (0.055, 0.08, 0.11, 0.15, 0.2, 0.27, 0.36, 0.48)  # half a side, by the image's shorter one
 UPRIGHT = 1.7  # height of a window and of what is sure, by their width: people stand
 SEEN_PX = 64  # side of a window as GrabCut sees it

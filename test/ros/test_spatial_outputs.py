@@ -14,7 +14,7 @@ from geometry_msgs.msg import PoseStamped, Vector3Stamped
 from sensor_msgs.msg import CameraInfo, Image
 
 SMALL = {"map.region_px": 160, "map.target_px": 48.0, "locator.grid": 3, "refiner.grid": 3}
-FOCAL_PX, TARGET_M, WALL_M = 300.0, 5.0, 8.0
+FOCAL_PX, TARGET_M, WALL_M = 600.0, 5.0, 8.0  # a pixel is a tenth of a degree
 
 
 def image(pixels: np.ndarray, encoding: str) -> Image:
