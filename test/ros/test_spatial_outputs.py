@@ -54,11 +54,15 @@ def test_ray_and_point_are_those_of_the_scene_and_silent_while_it_is_lost(operat
 
     operator.send_init((x, y, w, h))
     operator.wait(lambda: show(rgb) or (len(poses) > 2 and len(bearings) > 2), "poses")
-    expected = np.array([x + w / 2 - width / 2, y + h / 2 - height / 2, FOCAL_PX])  # half-open pixels
     ray = np.array([getattr(bearings[-1].vector, axis) for axis in "xyz"])
-    degrees = np.degrees(np.arccos(ray @ expected / np.linalg.norm(expected)))
     assert np.linalg.norm(ray) == pytest.approx(1)
-    assert degrees < 0.2
+    centers = [msg.bbox.center.position for msg in operator.detection]  # one of them is that bearing's
+    expected = np.array(
+        [[at.x - width / 2, at.y - height / 2, FOCAL_PX] for at in centers]
+    )  # half-open pixels
+    lengths = np.linalg.norm(expected, axis=1)
+    assert np.degrees(np.arccos(np.minimum(expected @ ray / lengths, 1))).min() < 0.01
+    assert all(np.hypot(at.x - x - w / 2, at.y - y - h / 2) < 0.1 * w for at in centers)
     pose = poses[-1].pose
     assert pose.position.z == pytest.approx(TARGET_M, rel=0.02)
     assert pose.position.x / pose.position.z == pytest.approx(ray[0] / ray[2])
