@@ -13,7 +13,7 @@ mostly people, and behind the first frames the lead over it is within chance). O
 by the same contour, centre and size: floodFill .34 and .34, MSER .41 and .37, watershed .43 and .37; none of
 them adds anything to grabCut, nor do Lab, more iterations, a second pass at the box found, opening the mask,
 or leaning the box towards a usual one. Boxes scored by the colours inside and around them .41, a mixture of
-colour and place by EM .39, on first frames. An oracle among the windows has .64.
+colour and place by EM .40, on first frames. An oracle among the windows has .64.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from recip_tracker_core.quasirandom import points
 
 Method = Callable[[NDArray[np.uint8], float, float], BoundingBox]
 CLICKS = np.concatenate([np.full((1, 2), 0.5), 0.25 + points(8, 2, start=0, seed=0) / 2])  # in the true box
-COLUMNS = ("overlap", "in the middle", "> .5", "> .3")
+COLUMNS = ("overlap", "middle", "> .5", "> .3")
 
 
 def main(
@@ -56,7 +56,7 @@ def main(
     results: dict[str, dict[str, dict[str, float]]] = {}
     for label, is_first in (("first frames", True), (f"every {every}th frame behind", False)):
         table = Table(title=label)
-        for heading in ("box", *COLUMNS, "median ms", "p95 ms"):
+        for heading in ("box", *COLUMNS, "ms", "p95"):
             table.add_column(heading, justify="left" if heading == "box" else "right", no_wrap=True)
         clicked = [list(clicks(sequence, every, is_first=is_first)) for sequence in sequences]
         for name, method in METHODS.items():

@@ -6,7 +6,7 @@ shares one thing with it: the latest :class:`~.appearance.Appearance`, a frozen 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ from .appearance import Appearance, FirstLook, Lesson
 from .confidence import History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
+from .located_target import Target
 from .observing import Observer, Sight, View
 from .painting import AttentionPicture, MapPainter
-from .redetection import Search, Searcher, Sought
+from .redetection import Searcher
 from .refinement import BoxRefiner, Shape
 from .rivals import RivalWatch, Scene, moved
 from .target_contents import Located, LocatedFormat
@@ -47,58 +48,6 @@ class Parts:
     painter: MapPainter
     settings: config.TrackerConfig
     file_format: LocatedFormat
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Target:
-    """Where the target is and how it has been going; replaced whole after every frame.
-
-    Attributes:
-        center_px, size_px: (2,) of its box, image pixels.
-        first_size_px: (2,) as it was given.
-        image_px: (2,) width and height of the image that it is in.
-        frames: since the first.
-        history: of the finder's peak.
-        scene: the target among its rivals.
-        standing: what has been concluded.
-        safe: (2,) centre and (2,) size to return to when it is lost.
-        search: while it is lost.
-        hits: frames in a row in which another place passed for the target.
-    """
-
-    center_px: Floats
-    size_px: Floats
-    first_size_px: Floats
-    image_px: Floats
-    history: History
-    safe: tuple[Floats, Floats]
-    scene: Scene = field(default_factory=Scene)
-    standing: Standing = field(default_factory=Standing)
-    frames: int = 0
-    search: Search | None = None
-    hits: int = 0
-
-    @property
-    def box(self) -> BoundingBox:
-        """Its box, image pixels."""
-        return BoundingBox(*(self.center_px - self.size_px / 2).tolist(), *self.size_px.tolist())
-
-    def seen_in(self, frame: Frame) -> Target:
-        """The same, or, where a stream has changed its resolution, in the new one's pixels."""
-        image = np.array([frame.width, frame.height], np.float64)
-        if (image == self.image_px).all():
-            return self
-        across = image / self.image_px
-        return replace(
-            self,
-            center_px=self.center_px * across,
-            size_px=self.size_px * across,
-            first_size_px=self.first_size_px * across,
-            image_px=image,
-            safe=(self.safe[0] * across, self.safe[1] * across),
-            scene=Scene(),
-            search=None,
-        )
 
 
 class LocatingTracker:
@@ -160,7 +109,7 @@ class LocatingTracker:
         """See :class:`~.tracker.Tracker`."""
         known = self._parts.updater.latest.model
         assert self._target is not None  # what publishes an appearance ends with a target
-        return TargetSnapshot(self._parts.file_format, _kept(self._target, known))
+        return TargetSnapshot(self._parts.file_format, self._target.kept(known))
 
     def save(self, path: Path) -> None:
         """See :class:`~.tracker.Tracker`."""
@@ -181,7 +130,7 @@ class LocatingTracker:
         standing = Standing(TrackStatus.LOST, confidence=0.0, good=0, usual=kept.usual)
         if not parts.settings.recovery.enabled:
             standing = parts.judge.returned(standing)
-        self._target = _placed(kept, replace(standing, reason=LOADED), frame)
+        self._target = Target.placed(kept, replace(standing, reason=LOADED), frame)
         return TrackResult(
             self._target.box,
             standing.status,
@@ -246,7 +195,7 @@ class LocatingTracker:
         seen = sight.signals if has_moved else sight.resting
         standing = target.standing
         if has_moved:
-            standing = parts.judge.leapt(standing, seen, _leap(target, sight.in_image_px))
+            standing = parts.judge.leapt(standing, seen, target.leap(sight.in_image_px))
         standing, seen = parts.judge.doubting(standing, seen, is_merged=is_merged)
         clock.lap("classify")
         belief = parts.judge.belief(standing, seen)
@@ -254,7 +203,7 @@ class LocatingTracker:
         after = replace(after, scene=moved(scene, after.center_px - target.center_px) if has_moved else scene)
         clock.lap("refine")
         standing = parts.judge.followed(standing, seen, has_moved=has_moved)
-        after = _concluded(after, standing)
+        after = after.concluded(standing)
         clock.lap("know")
         if not has_moved:
             after = replace(after, history=after.history.faded(gate.fading))
@@ -272,7 +221,7 @@ class LocatingTracker:
     def _verified(self, frame: Frame, target: Target, at_px: Floats, known: Appearance) -> Target:
         """The target, gone to another place if that passes for it often enough."""
         searcher, needed = self._parts.searcher, self._parts.settings.recovery.hits
-        sight = searcher.fine(frame, np.clip(at_px, 0, target.image_px), _sought(target), known)
+        sight = searcher.fine(frame, np.clip(at_px, 0, target.image_px), target.sought, known)
         if not searcher.passes(sight, target.standing):
             return replace(target, hits=0)
         if target.hits + 1 < needed:
@@ -316,7 +265,7 @@ class LocatingTracker:
     ) -> tuple[Target, Signals]:
         parts, settings = self._parts, self._parts.settings
         target = replace(target, history=target.history.faded(settings.gate.fading))
-        sought = _sought(target)
+        sought = target.sought
         search = target.search or parts.searcher.begun(sought)
         best, search = parts.searcher.step(frame, sought, search, known)
         standing = parts.judge.sought(target.standing, best.signals, is_candidate=search.hits > 0)
@@ -326,55 +275,3 @@ class LocatingTracker:
             target = replace(target, center_px=search.candidate_px, standing=standing, search=None)
         clock.lap("search")
         return target, best.signals
-
-
-def _kept(target: Target, known: Appearance) -> Located:
-    """What is worth keeping: the appearance, and where the target was last safe, in images."""
-    image, (center, size) = target.image_px, target.safe
-    return Located(
-        known,
-        np.clip(center / image, 0, 1),
-        size / image,
-        target.first_size_px / image,
-        target.history,
-        target.standing.usual,
-        target.frames,
-    )
-
-
-def _placed(kept: Located, standing: Standing, frame: Frame) -> Target:
-    """The target of a file, in the pixels of a frame."""
-    image = np.array([frame.width, frame.height], np.float64)
-    center, size = kept.place * image, np.maximum(kept.size * image, MIN_SIDE_PX)
-    return Target(
-        center_px=center,
-        size_px=size,
-        first_size_px=np.maximum(kept.first_size * image, MIN_SIDE_PX),
-        image_px=image,
-        history=kept.history,
-        safe=(center, size),
-        standing=standing,
-        frames=kept.frames,
-    )
-
-
-def _leap(target: Target, to_px: Floats) -> float:
-    """Boxes from where the target was, or from where it was going, whichever is nearer."""
-    step = to_px - target.center_px
-    return min(float(np.hypot(*(way / target.size_px))) for way in (step, step - target.scene.velocity_px))
-
-
-def _sought(target: Target) -> Sought:
-    return Sought(target.center_px, target.size_px, target.image_px, target.history, target.standing)
-
-
-def _concluded(target: Target, standing: Standing) -> Target:
-    """The target with what is concluded of it: back at the last safe place when it is lost."""
-    if standing.status is TrackStatus.LOST:
-        center, size = target.safe
-        return replace(
-            target, standing=standing, center_px=center, size_px=size, scene=Scene(), search=None, hits=0
-        )
-    if standing.is_settled:
-        return replace(target, standing=standing, safe=(target.center_px, target.size_px))
-    return replace(target, standing=standing)

@@ -23,8 +23,8 @@ from .types import BoundingBox, Frame
 
 Mask = NDArray[np.uint8]  # of zeros and ones
 
-# Lengths are in the shorter sides of an image, ellipses in windows; bench/pointing.py chose all of them on
-# first frames, and is flat around them.
+# Lengths are in the shorter sides of an image, ellipses in windows. All were chosen on first frames by what
+# bench/pointing.py measures, which is flat around them.
 RADII = (0.05, 0.073, 0.106, 0.155, 0.226, 0.33, 0.48)  # of windows: of circles of their ellipses' areas
 UPRIGHT = 1.5  # height of an ellipse over its width: most things that one follows stand
 SEED, LIKELY, GROUND = 0.15, 0.8, 0.9  # ellipses: target within, target at first within, ground beyond

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
-from recip_tracker_core.pointing import pointed_box
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D
 
 from recip_tracker_core.errors import BoxError
+from recip_tracker_core.pointing import pointed_box
 from recip_tracker_core.tracker import visible_target
 from recip_tracker_core.types import BoundingBox, Frame
 

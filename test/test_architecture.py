@@ -36,6 +36,7 @@ ROOMS = (
     "shared_parts",
     "locating_tracker",
     "gaussian_tracker",
+    "located_target",
     "redetection",
     "observing",
     "rivals",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .findings import Finding, ok, problem, warning
-from .library_probes import PACKAGE
+from .python_probes import PACKAGE
 from .surroundings import Surroundings
 
 # extra: (what does not work without it, the modules that it brings)

@@ -10,18 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import file_probes, library_probes, ros_probes
+from . import file_probes, python_probes, ros_probes
 from .findings import Finding, Level, warning
 from .surroundings import Surroundings
 
 Probe = Callable[[Surroundings], Iterable[Finding]]
 
 PROBES: tuple[Probe, ...] = (
-    library_probes.python,
-    library_probes.numpy,
-    library_probes.opencv,
-    library_probes.torch,
-    library_probes.onnx,
+    python_probes.python,
+    python_probes.numpy,
+    python_probes.opencv,
+    python_probes.torch,
+    python_probes.onnx,
     file_probes.weights,
     file_probes.cache,
     file_probes.extras,

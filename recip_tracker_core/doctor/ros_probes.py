@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from .findings import Finding, ok, problem, warning
-from .library_probes import PACKAGE
+from .python_probes import PACKAGE
 from .surroundings import Surroundings
 
 DISCOVERY_RANGES = ("SUBNET", "LOCALHOST", "SYSTEM_DEFAULT")
