@@ -91,3 +91,22 @@ def test_what_does_not_fit_is_logged_with_its_remedy_and_can_be_overridden(opera
         "a reliable subscription",
     )
     operator.node.destroy_publisher(publisher)
+
+
+def test_the_newest_image_wins_and_none_queues(operator, start_node, clip):
+    start_node(**SMALL)
+    operator.wait(lambda: is_idle(operator), "an idle node")
+    operator.send_init(clip[0][1])
+    first = raw(clip[0][0], "rgb8", 0)
+    operator.wait(lambda: operator.publish(first) or operator.state == "tracking", "tracking")
+    operator.forget()
+    burst = [raw(clip[0][0], "rgb8", index) for index in range(1, 41)]
+    for image in burst:  # far faster than they can be looked at
+        operator.publish(image)
+    last = burst[-1].header.stamp
+
+    def answered() -> list:
+        return [msg.header.stamp for msg in operator.detections]
+
+    operator.wait(lambda: last in answered() or operator.publish(burst[-1]), "the last one")
+    assert len({stamp.nanosec + stamp.sec * 10**9 for stamp in answered()}) < len(burst) / 2
