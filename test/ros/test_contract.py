@@ -49,6 +49,8 @@ def parameter(operator, name: str):
 def node(operator, start_node, request):
     process = start_node(**getattr(request, "param", {}), _image="/image")
     operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an active node")
+    # Its topics may be known before its name is, and then asking for them by it fails.
+    operator.wait(lambda: "tracker" in operator.node.get_node_names(), "the node's name")
     return process
 
 
