@@ -27,11 +27,6 @@ class Announcer:
         self._publisher = advertised(node, DiagnosticStatus, "~/status", latched(), is_managed=False)
         self.last: Status | None = None
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the last thing said was a refusal."""
-        return self.last is not None and self.last.state is State.REFUSED
-
     def announce(self, status: Status) -> None:
         """Publish the status where anything but its stamp has changed; log what is new."""
         last, self.last = self.last, status
