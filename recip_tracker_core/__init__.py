@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .build import build_tracker
     from .config import TrackerConfig
     from .errors import RecipTrackerError
+    from .multi_tracker import MultiTracker
     from .tracker import Tracker
     from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
 else:
@@ -30,6 +31,7 @@ __all__ = [
     "BoundingBox",
     "Boxes",
     "Frame",
+    "MultiTracker",
     "RecipTrackerError",
     "TrackResult",
     "TrackStatus",
@@ -40,6 +42,7 @@ __all__ = [
 _MODULES = {
     "build_tracker": "build",
     "TrackerConfig": "config",
+    "MultiTracker": "multi_tracker",
     "RecipTrackerError": "errors",
     "Tracker": "tracker",
     **dict.fromkeys(("BoundingBox", "Boxes", "Frame", "TrackResult", "TrackStatus"), "types"),

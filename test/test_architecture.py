@@ -32,6 +32,7 @@ ROOMS = (
     "parameter_files",
     "",  # the package itself, for those who import it
     "build",
+    "multi_tracker",
     "gaussian_build",
     "shared_parts",
     "locating_tracker",
