@@ -6,6 +6,7 @@ Frames read the filters, the regression and the heads; the memories are the lear
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import torch
@@ -21,6 +22,14 @@ from .types import BoundingBox
 Floats = NDArray[np.float64]
 
 
+class Part(Enum):
+    """How much of a first fit is learned: all at once, or first what is enough to begin with."""
+
+    WHOLE = "whole"
+    BEGINNING = "beginning"
+    REST = "rest"
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class FirstLook:
     """What a first fit learns from.
@@ -28,10 +37,12 @@ class FirstLook:
     Attributes:
         image: (H, W, 3) uint8 RGB.
         box: of the target in it.
+        part: of the fit; the rest is learned with the encoder of the beginning.
     """
 
     image: NDArray[np.uint8]
     box: BoundingBox
+    part: Part = Part.WHOLE
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -29,6 +29,26 @@ LIKELIHOOD_FLOOR = 1e-4  # share of pixels below which a colour says nothing
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """A crop as network and colours show it, before any target's encoder has read it.
+
+    Attributes:
+        raw: (G, n, n) features of each stage and of the colour, one group after the other.
+        bins: (S, S) number of the colour bin of each pixel.
+    """
+
+    raw: Tensor
+    bins: NDArray[np.uint16]
+
+    def window(self, row: int, column: int, cells: int) -> Seen:
+        """A square part of it, by its upper left cell and its side in cells."""
+        stride = len(self.bins) // self.raw.shape[-1]
+        rows, columns = (slice(start * stride, (start + cells) * stride) for start in (row, column))
+        raw = self.raw[:, row : row + cells, column : column + cells]
+        return Seen(raw, self.bins[rows, columns])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Encoder:
     """Makes maps of crops; fitted on a first frame by :meth:`MapSource.fitted`.
 
@@ -59,21 +79,20 @@ class Encoder:
 
     def encode(self, crop: NDArray[np.uint8]) -> Tensor:
         """(S, S, 3) uint8 RGB to (C, n, n), on the source's device, channels last in memory."""
-        with torch.no_grad():  # not inference_mode: learning must be able to read these
-            lab = to_lab(crop)
-            return self.encode_raw(torch.cat(self.source.raw(crop, lab)), lab)
+        return self.read(self.source.seen(crop))
 
     def belonging(self, patch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, m, 3) uint8 RGB to (n, m) in [0, 1]: whether a colour was the target's in the first frame."""
         return np.asarray((self.likelihood[color_bins(to_lab(patch))] + 1) / 2, np.float32)
 
-    def encode_raw(self, raw: Tensor, lab: NDArray[np.uint8]) -> Tensor:
-        """The same of (G, n * n) raw features and the colours of a crop; differentiable by the former."""
-        deviations = (raw - self.mean) * self.inverse_deviation
-        kept = deviations.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS).T @ self.projection.T  # (n * n, C)
-        side = math.isqrt(len(kept))
+    def read(self, seen: Seen) -> Tensor:
+        """The same of what a crop shows; differentiable by its raw features where gradients are enabled."""
+        side = seen.raw.shape[-1]
+        deviations = (seen.raw - self.mean[..., None]).mul_(self.inverse_deviation[..., None])
+        deviations = deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).flatten(1)
+        kept = deviations.T @ self.projection.T  # (n * n, C)
         if self.likelihood_gain > 0:
-            plane = cell_means(self.likelihood[color_bins(lab)], self.stage, side)
+            plane = cell_means(self.likelihood.take(seen.bins), self.stage, side)
             likelihood = torch.from_numpy(plane).to(kept).flatten() * self.likelihood_gain
             kept = torch.cat([kept, likelihood[:, None]], dim=1)
         return kept.view(side, side, -1).permute(2, 0, 1)
@@ -109,6 +128,17 @@ class MapSource:
         groups = self.deep(to_pixels(crop, self._device))
         color = color_planes(lab, self.stage, math.isqrt(groups[0].shape[1]))
         return [*groups, torch.from_numpy(color).to(groups[0])]
+
+    def seen(self, crop: NDArray[np.uint8]) -> Seen:
+        """What (S, S, 3) uint8 RGB pixels show, on the source's device, without gradient."""
+        with torch.no_grad():  # not inference_mode: learning must be able to read these
+            lab = to_lab(crop)
+            return self.joined(self.raw(crop, lab), lab)
+
+    def joined(self, raw: list[Tensor], lab: NDArray[np.uint8]) -> Seen:
+        """What a crop of those raw features and colours shows."""
+        cells = len(lab) // self.stage.stride
+        return Seen(torch.cat(raw).view(-1, cells, cells), color_bins(lab))
 
     def deep(self, pixels: Tensor) -> list[Tensor]:
         """(1, 3, S, S) in [0, 255] to one (G_i, n * n) tensor for each stage."""
@@ -180,10 +210,13 @@ def color_planes(lab: NDArray[np.uint8], stage: Stage, cells: int) -> NDArray[np
     return np.ascontiguousarray(planes.reshape(-1, COLOR_PLANES).T)
 
 
-def color_bins(lab: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(S, S) the number of the bin that each pixel's colour falls into."""
-    bins = lab.astype(np.int32)
-    return np.asarray((bins[..., 0] >> 4) * 1024 + (bins[..., 1] >> 3) * 32 + (bins[..., 2] >> 3), np.int32)
+def color_bins(lab: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """(S, S) the number of the bin that each pixel's colour falls into, of 16 x 32 x 32."""
+    lightness, a, b = (np.asarray(plane, np.uint8) for plane in cv2.split(lab))  # whole planes are faster
+    bins = (lightness & 0xF0).astype(np.uint16) << 6
+    bins |= (a & 0xF8).astype(np.uint16) << 2
+    bins |= b >> 3
+    return np.asarray(bins, np.uint16)
 
 
 def color_likelihood(lab: NDArray[np.uint8], size_px: Floats) -> NDArray[np.float32]:

@@ -54,7 +54,7 @@ class TrainingView:
 
 
 def first_views(
-    image: NDArray[np.uint8], encoder: Encoder, crop: Crop, size_px: Floats, seed: int
+    image: NDArray[np.uint8], encoder: Encoder, crop: Crop, size_px: Floats, seed: int, count: int
 ) -> list[TrainingView]:
     """The first frame as it is, twice, and altered, each with the target at another place.
 
@@ -64,13 +64,14 @@ def first_views(
         crop: the target in its middle.
         size_px: (2,) of the target, image pixels.
         seed: shifts the places.
+        count: of the views, 2 to 8; the same are always the first ones.
     """
     middle = np.full(2, crop.side_px / 2)
     plain = TrainingView(encoder.encode(crop.cut(image)), middle, size_px * crop.scale, is_upright=True)
     shifts = (2 * quasirandom.points(len(ALTERATIONS), 2, 0, seed) - 1) * SHIFT_PX
     altered = [
         _altered(image, encoder, crop, size_px, shift, alteration)
-        for alteration, shift in zip(ALTERATIONS, shifts, strict=True)
+        for alteration, shift in list(zip(ALTERATIONS, shifts, strict=True))[: count - 2]
     ]
     return [plain, plain, *altered]
 

@@ -21,6 +21,7 @@ from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .margin_judge import MarginJudge
 from .memory import SampleMemory
+from .observing import Look
 from .painting import AttentionPicture, Painter
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
@@ -154,7 +155,10 @@ class GaussianTracker:
             box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
         )
 
-    def update(self, frame: Frame) -> TrackResult:
+    def wanted(self, frame: Frame) -> None:
+        """See :class:`~.tracker.Tracker`: its candidates are read from a map of its own."""
+
+    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
         if self._target is None:
             raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import config
-from .appearance import Appearance, FirstLook, Lesson
+from .appearance import Appearance, FirstLook, Lesson, Part
 from .confidence import History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
 from .located_target import Target
-from .observing import Observer, Sight, View
+from .observing import Look, Observer, Sight, View, Wanted
 from .painting import AttentionPicture, MapPainter
 from .redetection import Searcher
 from .refinement import BoxRefiner, Shape
@@ -66,7 +66,8 @@ class LocatingTracker:
         """See :class:`~.tracker.Tracker`."""
         box = visible_target(box, frame)
         clock = Clock()
-        published = self._parts.updater.fit(FirstLook(frame.image, box))
+        look = FirstLook(frame.image, box, Part.BEGINNING)
+        published = self._parts.updater.fit(look, rest=replace(look, part=Part.REST))
         clock.lap("learn")
         # Nothing above has touched the old target; nothing below can fail.
         known = published.model
@@ -83,15 +84,23 @@ class LocatingTracker:
             box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
         )
 
-    def update(self, frame: Frame) -> TrackResult:
+    def wanted(self, frame: Frame) -> Wanted | None:
+        """See :class:`~.tracker.Tracker`: a target that is lost is looked for in several places."""
+        target = self._seen_in(frame)
+        if target.standing.status is TrackStatus.LOST:
+            return None
+        crop = self._parts.observer.crop(target.center_px, target.size_px)
+        return Wanted(crop, self._parts.updater.latest.model.encoder.source)
+
+    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
-        if self._target is None:
-            raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")
-        clock, target = Clock(), self._target.seen_in(frame)
+        clock, target = Clock(), self._seen_in(frame)
         target = replace(target, frames=target.frames + 1)
         published = self._parts.updater.latest
-        go_on = self._sought if target.standing.status is TrackStatus.LOST else self._followed
-        self._target, signals = go_on(frame, target, published.model, clock)
+        if target.standing.status is TrackStatus.LOST:
+            self._target, signals = self._sought(frame, target, published.model, clock)
+        else:
+            self._target, signals = self._followed(frame, target, published.model, clock, look)
         standing = self._target.standing
         score = signals.margin if np.isfinite(signals.margin) else signals.peak
         return TrackResult(
@@ -183,11 +192,19 @@ class LocatingTracker:
         """See :class:`~.tracker.Tracker`."""
         self._parts.updater.close()
 
+    def _seen_in(self, frame: Frame) -> Target:
+        if self._target is None:
+            raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")
+        return self._target.seen_in(frame)
+
     def _followed(
-        self, frame: Frame, target: Target, known: Appearance, clock: Clock
+        self, frame: Frame, target: Target, known: Appearance, clock: Clock, look: Look | None
     ) -> tuple[Target, Signals]:
         parts, gate = self._parts, self._parts.settings.gate
-        view = parts.observer.look(frame, target.center_px, target.size_px, known)
+        if look is None:
+            view = parts.observer.look(frame, target.center_px, target.size_px, known)
+        else:
+            view = parts.observer.read(look, target.center_px, target.size_px, known)
         clock.lap("features")
         sight = parts.observer.followed(view, known, target.history, target.scene)
         scene, is_merged = self._watched(target, sight)

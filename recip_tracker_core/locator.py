@@ -40,34 +40,36 @@ class Response:
     values: NDArray[np.float32]
     at_px: Floats
 
-    def peak(self, window: float = 0.0) -> Peak:
+    def peak(self, window: float, from_px: Floats) -> Peak:
         """The best place.
 
         Args:
             window: what a displacement by half a crop costs, as a share of the response.
+            from_px: (2,) from where it is counted, crop pixels.
         """
-        values = self._windowed(window)
+        values = self._windowed(window, from_px)
         row, column = np.unravel_index(values.argmax(), values.shape)
         return self._summit(values, int(row), int(column))
 
-    def peaks(self, window: float, size_px: Floats, least: float) -> list[Peak]:
+    def peaks(self, window: float, from_px: Floats, size_px: Floats, least: float) -> list[Peak]:
         """Every place that is the best within half a box around it, the best of them first.
 
         Args:
-            window: as of :meth:`peak`.
+            window, from_px: as of :meth:`peak`.
             size_px: (2,) of the box, crop pixels.
             least: value below which a place is none.
         """
-        values, step = self._windowed(window), self.at_px[1] - self.at_px[0]
+        values, step = self._windowed(window, from_px), self.at_px[1] - self.at_px[0]
         width, height = (2 * max(1, int(side / 4 / step)) + 1 for side in size_px)
         highest = cv2.dilate(values, np.ones((height, width), np.uint8))
         rows, columns = np.nonzero((values >= highest) & (self.values > least))
         order = np.argsort(-values[rows, columns], kind="stable")
         return [self._summit(values, int(rows[index]), int(columns[index])) for index in order]
 
-    def _windowed(self, window: float) -> NDArray[np.float32]:
-        offset = (self.at_px / self.at_px.mean() - 1) ** 2  # in half crops
-        distance = np.clip(offset[None] + offset[:, None], 0, 1.5).astype(np.float32)
+    def _windowed(self, window: float, from_px: Floats) -> NDArray[np.float32]:
+        half = self.at_px.mean()
+        x, y = ((self.at_px / half - at / half) ** 2 for at in from_px)  # in half crops
+        distance = np.clip(x[None] + y[:, None], 0, 1.5).astype(np.float32)
         return np.asarray(self.values - window * distance * np.maximum(self.values, 0), np.float32)
 
     def _summit(self, values: NDArray[np.float32], row: int, column: int) -> Peak:
@@ -104,7 +106,7 @@ class Peak:
     Attributes:
         place_px: (2,) crop pixels.
         value: of the response there.
-        windowed: that, less what the distance from the middle costs.
+        windowed: that, less what the distance from where it is expected costs.
     """
 
     place_px: Floats

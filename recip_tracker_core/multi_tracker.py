@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .errors import ConfigError, NotInitialisedError
+from .observing import Look, Wanted
+from .shared_looks import grouped, window
 from .tracker import Tracker
 from .types import BoundingBox, Frame, TrackResult
 
 
 def updated_together(trackers: Sequence[Tracker], frame: Frame) -> list[TrackResult]:
-    """Find the target of each tracker in the next frame.
+    """Find the target of each tracker in the next frame; near ones of about one size share a look at it.
 
     Args:
         trackers: each with a target; ``another()`` of one and the same.
         frame: the next one for all of them.
 
     Returns:
-        The results, in the trackers' order.
+        The results, in the trackers' order; what a shared look took is divided among those who share it.
 
     Raises:
         NotInitialisedError: if one has no target.
     """
-    return [tracker.update(frame) for tracker in trackers]
+    wanted = {index: look for index, tracker in enumerate(trackers) if (look := tracker.wanted(frame))}
+    given = _shared(wanted, frame)
+    return [_updated(tracker, frame, *given.get(index, ())) for index, tracker in enumerate(trackers)]
+
+
+def _shared(wanted: dict[int, Wanted], frame: Frame) -> dict[int, tuple[Look, float]]:
+    """The looks of those who can share one, and each one's share of the time, seconds."""
+    looks: dict[int, tuple[Look, float]] = {}
+    numbers, crops = list(wanted), [look.crop for look in wanted.values()]
+    for group in grouped(crops):
+        if len(group.members) == 1:
+            continue  # it looks for itself
+        began_s = time.perf_counter()
+        all_see = Look.at(group.crop, frame, wanted[numbers[group.members[0]]].source)
+        share_s = (time.perf_counter() - began_s) / len(group.members)
+        looks |= {numbers[one]: (window(all_see, crops[one]), share_s) for one in group.members}
+    return looks
+
+
+def _updated(tracker: Tracker, frame: Frame, look: Look | None = None, share_s: float = 0.0) -> TrackResult:
+    result = tracker.update(frame, look)
+    if look is None:
+        return result
+    features_s = result.timings_s["features"] + share_s
+    return replace(result, timings_s={**result.timings_s, "features": features_s})
 
 
 class MultiTracker:

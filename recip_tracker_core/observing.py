@@ -15,7 +15,7 @@ from .appearance import Appearance, sharpness
 from .classifier import margin
 from .confidence import History, Signals
 from .crops import Crop
-from .encoding import box_features
+from .encoding import MapSource, Seen, box_features
 from .locator import Locator, Peak, Response
 from .rivals import RivalWatch, Scene
 from .types import Frame
@@ -28,17 +28,45 @@ MOST_RIVALRY = 3.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Look:
+    """What a crop of a frame shows, whoever the target is."""
+
+    seen: Seen
+    crop: Crop
+
+    @staticmethod
+    def at(crop: Crop, frame: Frame, source: MapSource) -> Look:
+        """The pass of the network."""
+        return Look(source.seen(crop.cut(frame.image)), crop)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Wanted:
+    """A look that is yet to be taken.
+
+    Attributes:
+        crop: what it is to show.
+        source: whose pass it takes.
+    """
+
+    crop: Crop
+    source: MapSource
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """One look at a frame.
+    """One look at a frame, as the target's encoder reads it.
 
     Attributes:
         features: (C, n, n) map.
         crop: what it shows.
+        at_px: (2,) where the target was when it was last seen, crop pixels.
         size_px: (2,) of the target, crop pixels.
     """
 
     features: Tensor
     crop: Crop
+    at_px: Floats
     size_px: Floats
 
 
@@ -102,11 +130,16 @@ class Observer:
         self, frame: Frame, center_px: Floats, size_px: Floats, known: Appearance, zoom: float = 1.0
     ) -> View:
         """A look at a frame around a place, at the scale of a target of that size."""
-        crop = self.crop(center_px, size_px, zoom)
-        return View(known.encoder.encode(crop.cut(frame.image)), crop, size_px * crop.scale)
+        look = Look.at(self.crop(center_px, size_px, zoom), frame, known.encoder.source)
+        return self.read(look, center_px, size_px, known)
+
+    def read(self, look: Look, center_px: Floats, size_px: Floats, known: Appearance) -> View:
+        """The view that a look gives of a target that was at a place; (2,) each, image pixels."""
+        crop = look.crop
+        return View(known.encoder.read(look.seen), crop, crop.to_crop(center_px), size_px * crop.scale)
 
     def followed(self, view: View, known: Appearance, history: History, scene: Scene) -> Sight:
-        """Where the finder sees the target most, near the middle rather than far from it.
+        """Where the finder sees the target most, near where it was rather than far from there.
 
         A peak where a known rival was going is that rival; where there is no other one, the best has no
         strength.
@@ -115,11 +148,9 @@ class Observer:
         peaks = self._distinct_peaks(finder, view, history)
         margins = self._margins(view, [peak.place_px for peak in peaks], known)
         crop, size_px = view.crop, view.size_px / view.crop.scale
-        at_px = [crop.to_image(peak.place_px) for peak in peaks]
+        at_px, was_px = [crop.to_image(peak.place_px) for peak in peaks], crop.to_image(view.at_px)
         own = [
-            index
-            for index, at in enumerate(at_px)
-            if not self._watch.is_rivals(at, scene, crop.center_px, size_px)
+            index for index, at in enumerate(at_px) if not self._watch.is_rivals(at, scene, was_px, size_px)
         ]
         chosen = self._chosen(peaks, margins, own)
         explained = [crop.to_crop(place_px) for place_px in self._watch.known_places(scene)]
@@ -131,16 +162,15 @@ class Observer:
         others = tuple(at for index, at in enumerate(at_px) if index != chosen)
         place = peaks[chosen].place_px
         elsewhere = witness.highest(_unexplained(witness, place, view, explained))
-        middle = np.full(2, crop.side_px / 2)
-        resting = replace(signals, **_likeness(witness, middle, view, known, explained))
+        resting = replace(signals, **_likeness(witness, view.at_px, view, known, explained))
         return Sight(view, place, signals, resting, others, crop.to_image(elsewhere))
 
     def _distinct_peaks(self, finder: Response, view: View, history: History) -> list[Peak]:
         """The best place, and the others where rivals may be."""
-        best, settings = finder.peak(self._window), self._watch.settings
+        best, settings = finder.peak(self._window, view.at_px), self._watch.settings
         if not settings.enabled:
             return [best]
-        peaks = finder.peaks(self._window, view.size_px, settings.peak * history.peak)
+        peaks = finder.peaks(self._window, view.at_px, view.size_px, settings.peak * history.peak)
         return [best, *(peak for peak in peaks if (peak.place_px != best.place_px).any())]
 
     def _chosen(self, peaks: list[Peak], margins: NDArray[np.float32], own: list[int]) -> int:
@@ -156,7 +186,7 @@ class Observer:
         """Where finder and witness together see the target most; in a coarse view wherever that is."""
         finder, witness = self._responses(view, known)
         both = Response((finder.values + witness.values) * np.float32(0.5), finder.at_px)
-        place = both.peak(0.0 if is_coarse else self._window).place_px
+        place = both.peak(0.0 if is_coarse else self._window, view.at_px).place_px
         value = finder.near(place, NEAR_PX)
         peak = Peak(place, value, value)
         margin_there = self._margins(view, [place], known)[0]

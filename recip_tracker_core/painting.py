@@ -147,7 +147,7 @@ class MapPainter:
             groups = self._source.deep(pixels)
             cells = self._side_px // self._source.stage.stride
             color = torch.from_numpy(color_planes(lab, self._source.stage, cells)).to(groups[0])
-            features = known.encoder.encode_raw(torch.cat([*groups, color]), lab)
+            features = known.encoder.read(self._source.joined([*groups, color], lab))
             place = (features, middle, size * crop.scale, self._source.stage, self._grid)
             if known.head is not None:
                 score = known.head(box_features(*place))[:, TARGET]

@@ -7,14 +7,14 @@ and a failure leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from . import config, sampling
-from .appearance import Appearance, FirstLook, Lesson, Samples, sharpness
+from .appearance import Appearance, FirstLook, Lesson, Part, Samples, sharpness
 from .classifier import Head
 from .crops import Crop
 from .encoding import Encoder, MapSource, box_features
@@ -30,7 +30,24 @@ from .types import BoundingBox
 Floats = NDArray[np.float64]
 ShouldStop = Callable[[], bool]
 
-HARD_DRAWS = 4  # of points a view, once the first solution says which negatives are hard
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is made of a first look.
+
+    Attributes:
+        views: how many ways of seeing it, the first ones.
+        hard_draws: of points a view, once the first solution says which negatives are hard.
+        step_share: of the classifier's steps.
+    """
+
+    views: int
+    hard_draws: int
+    step_share: float
+
+
+WHOLE = Effort(views=8, hard_draws=4, step_share=1.0)
+BEGINNING = Effort(views=4, hard_draws=1, step_share=0.2)
 FIRST_DRAWS = 1000  # later frames' points come after all that a first frame draws
 
 
@@ -59,9 +76,16 @@ class ClassifierTeacher:
         self._first_fit, self._update, self._memory, self._seed = first_fit, update, memory, seed
 
     def first(
-        self, views: list[TrainingView], encoder: Encoder, should_stop: ShouldStop
+        self, views: list[TrainingView], encoder: Encoder, step_share: float, should_stop: ShouldStop
     ) -> tuple[Head, Samples] | None:
-        """A head and the samples of the first frame, or None when told to stop."""
+        """A head and the samples of the first frame, or None when told to stop.
+
+        Args:
+            views: of the first frame.
+            encoder: that made them.
+            step_share: of the steps of a first fit that are taken.
+            should_stop: read before each step.
+        """
         plan, chance = self._first_fit, np.random.default_rng(self._seed)
         upright = [view for view in views if view.is_upright]
         counts = -(-plan.positives // len(upright)), -(-plan.negatives // len(upright))
@@ -71,7 +95,7 @@ class ClassifierTeacher:
             self._head(encoder.channels).to(samples.positives[0].features.device),
             samples.positives,
             samples.negatives,
-            plan.iterations,
+            max(1, round(step_share * plan.iterations)),
             plan.learning_rate,
             self._seed,
         )
@@ -160,7 +184,7 @@ class Teacher:
             LearningError: for a lesson before a first look, or when weights do not stay finite.
         """
         if isinstance(request, FirstLook):
-            taught = self._first(request, should_stop)
+            taught = self._first(request, latest, should_stop)
         elif latest is None:
             raise LearningError("there is no appearance to start from: an update came before the first fit")
         else:
@@ -173,17 +197,23 @@ class Teacher:
             )
         return taught
 
-    def _first(self, look: FirstLook, should_stop: ShouldStop) -> Appearance | None:
+    def _first(
+        self, look: FirstLook, latest: Appearance | None, should_stop: ShouldStop
+    ) -> Appearance | None:
+        effort = BEGINNING if look.part is Part.BEGINNING else WHOLE
         center, size = np.array(look.box.center), np.array([look.box.w, look.box.h])
         crop = Crop.around(center, size, self._map.target_px, self._map.region_px)
-        encoder = self._source.fitted(crop.cut(look.image), size * crop.scale)
-        views = first_views(look.image, encoder, crop, size, self._seed)
+        if look.part is Part.REST and latest is not None:
+            encoder = latest.encoder
+        else:
+            encoder = self._source.fitted(crop.cut(look.image), size * crop.scale)
+        views = first_views(look.image, encoder, crop, size, self._seed, effort.views)
         locator_moments: list[Moments] = []
         for draw, view in enumerate(views):
             locator_moments.append(self._located(view, draw))
         easy = self._solved_filter(RidgeMemory(mean_moments(locator_moments)))
         locator_moments = []
-        for draw in range(len(views), (HARD_DRAWS + 1) * len(views)):
+        for draw in range(len(views), (effort.hard_draws + 1) * len(views)):
             if should_stop():
                 return None
             locator_moments.append(self._located(views[draw % len(views)], draw, easy))
@@ -202,12 +232,12 @@ class Teacher:
             return None
         head, samples = None, None
         if self._classifier is not None:
-            taught = self._classifier.first(views, encoder, should_stop)
+            taught = self._classifier.first(views, encoder, effort.step_share, should_stop)
             if taught is None:
                 return None
             head, samples = taught
         (response,) = self._locator.responses(views[0].features, views[0].size_px, finder)
-        peak = response.peak()
+        peak = response.peak(0.0, views[0].center_px)
         return Appearance(
             encoder=encoder,
             finder=finder,

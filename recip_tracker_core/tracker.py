@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BoxError
+from .observing import Look, Wanted
 from .painting import AttentionPicture
 from .target_files import Maker, TargetSnapshot
 from .types import BoundingBox, Frame, TrackResult
@@ -39,8 +40,20 @@ class Tracker(Protocol):
         """
         ...
 
-    def update(self, frame: Frame) -> TrackResult:
+    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
         """Find the target in the next frame.
+
+        Args:
+            frame: the next one.
+            look: that shows what :meth:`wanted` asked for, by another crop if need be; None: it looks itself.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
+        """
+        ...
+
+    def wanted(self, frame: Frame) -> Wanted | None:
+        """The look that it is going to take at the next frame; None where it takes several, or none of those.
 
         Raises:
             NotInitialisedError: before a successful :meth:`init` or :meth:`load`.

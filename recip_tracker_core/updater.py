@@ -74,8 +74,13 @@ class Updater(Protocol[RequestT_contra, Model]):
         """Whether something is being learned, or waits for it."""
         ...
 
-    def fit(self, request: RequestT_contra) -> Published[Model]:
+    def fit(self, request: RequestT_contra, rest: RequestT_contra | None = None) -> Published[Model]:
         """Learn now, whatever was being learned before, and wait for it: the first fit of a target.
+
+        Args:
+            request: what is waited for.
+            rest: what makes it whole. Learned before any update where learning runs beside; where all is
+                waited for anyway, it is learned instead.
 
         Raises:
             Exception: what learning raised; the latest model is then still the one before.
@@ -127,9 +132,12 @@ class InlineUpdater(Generic[Request, Model]):
         """See :class:`Updater`: not between its calls."""
         return False
 
-    def fit(self, request: Request) -> Published[Model]:
+    def fit(self, request: Request, rest: Request | None = None) -> Published[Model]:
         """See :class:`Updater`."""
-        model = self._begin(request)
+        if rest is None:
+            model = self._begin(request)
+        else:
+            model = self._learn(rest, None, lambda: self._is_closed)  # of a target that nothing is known of
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._latest = _next(self._latest, model)
@@ -167,23 +175,58 @@ class InlineUpdater(Generic[Request, Model]):
         return self._learn(request, _newest(self._latest), lambda: self._is_closed)
 
 
+class LearningThread:
+    """One thread for all who learn in it, behind all others in line for a processor where it can say so.
+
+    It ends with the last of them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._executor: ThreadPoolExecutor | None = None
+
+    def join(self) -> None:
+        """One more uses it."""
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        """One uses it no more; when that was the last, the thread has ended on return."""
+        with self._lock:
+            self._users -= 1
+            ending, self._executor = (None, self._executor) if self._users else (self._executor, None)
+        if ending is not None:
+            ending.shutdown(wait=True)
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do some work after what has been submitted before."""
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(
+                    max_workers=1, thread_name_prefix="learning", initializer=_give_way
+                )
+            self._executor.submit(work)
+
+
 class BackgroundUpdater(Generic[Request, Model]):
-    """Updates in a thread of its own, behind all others in line for a processor where a thread can say so.
+    """Updates in a learning thread, which all of :meth:`another` share; each in its turn.
 
     The thread that tracks never waits for it. A first fit, which is waited for, runs in the thread that asks.
 
     The mailbox holds one request, and a newer one replaces it: when learning is slower than its
-    interval, requests are replaced, never queued.
+    interval, requests are replaced, never queued. The rest of a first fit goes before it.
     """
 
-    def __init__(self, learn: Learn[Request, Model]) -> None:
+    def __init__(self, learn: Learn[Request, Model], thread: LearningThread | None = None) -> None:
         self._learn = learn
-        self._executor = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="learning", initializer=_give_way
-        )
+        self._thread = thread or LearningThread()
+        self._thread.join()
         self._lock = threading.Lock()  # guards the mailbox and the counts, never a computation
+        self._ended = threading.Condition(self._lock)
+        self._rest: Request | None = None
         self._waiting: Request | None = None
-        self._is_busy = False
+        self._is_busy = self._is_running = False
         self._era = 0  # of targets: a model learned for an earlier one is dropped
         self._is_closed = False
         self._latest: Published[Model] | None = None
@@ -204,7 +247,7 @@ class BackgroundUpdater(Generic[Request, Model]):
         """See :class:`Updater`."""
         return self._is_busy
 
-    def fit(self, request: Request) -> Published[Model]:
+    def fit(self, request: Request, rest: Request | None = None) -> Published[Model]:
         """See :class:`Updater`."""
         with self._lock:
             era = self._begin_era()
@@ -213,6 +256,10 @@ class BackgroundUpdater(Generic[Request, Model]):
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._publish(model, era)
+        with self._lock:
+            if era == self._era and not self._is_closed and rest is not None:
+                self._rest = rest
+                self._work()
         return self.latest
 
     def adopt(self, model: Model) -> Published[Model]:
@@ -232,45 +279,66 @@ class BackgroundUpdater(Generic[Request, Model]):
                 replaced = self._statistics.replaced + 1
                 self._statistics = replace(self._statistics, replaced=replaced)
             self._waiting = request
-            if not self._is_busy:
-                self._is_busy = True
-                self._executor.submit(self._work_off)
+            self._work()
 
     def another(self) -> BackgroundUpdater[Request, Model]:
         """See :class:`Updater`."""
-        return BackgroundUpdater(self._learn)
+        return BackgroundUpdater(self._learn, self._thread)
 
     def close(self) -> None:
-        """See :class:`Updater`. Returns once the learning thread has ended."""
+        """See :class:`Updater`. Returns once nothing of it is being learned any more."""
         with self._lock:
-            self._is_closed = True
-            self._waiting = None
-        self._executor.shutdown(wait=True, cancel_futures=True)
+            was_closed, self._is_closed = self._is_closed, True
+            self._rest = self._waiting = None
+            self._ended.wait_for(lambda: not self._is_running)
+        if not was_closed:
+            self._thread.leave()
 
     def _begin_era(self) -> int:
         """Another target's; the caller holds the lock."""
         if self._is_closed:
             raise NotInitialisedError("the updater is closed")
         self._era += 1
-        self._waiting = None
+        self._rest = self._waiting = None
         return self._era
 
+    def _work(self) -> None:
+        """See to it that what waits is learned; the caller holds the lock."""
+        if not self._is_busy:
+            self._is_busy = True
+            self._thread.submit(self._work_off)
+
     def _work_off(self) -> None:
-        while True:
+        """Learn one request, and then let others have their turn."""
+        with self._lock:
+            era = self._era
+            request = self._next_request()
+            self._is_running = request is not None
+        if request is not None:
+            self._learn_beside(request, era)
+        with self._lock:
+            self._is_busy = self._is_running = False
+            if self._rest is not None or self._waiting is not None:
+                self._work()
+            self._ended.notify_all()
+
+    def _next_request(self) -> Request | None:
+        """What is to be learned now, which then waits no more; the caller holds the lock."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            return rest
+        waiting, self._waiting = self._waiting, None
+        return waiting
+
+    def _learn_beside(self, request: Request, era: int) -> None:
+        try:
+            model = self._begin(request, era)
+        except Exception as error:
             with self._lock:
-                request, self._waiting = self._waiting, None
-                era = self._era
-                if request is None:
-                    self._is_busy = False
-                    return
-            try:
-                model = self._begin(request, era)
-            except Exception as error:
-                with self._lock:
-                    self._statistics = _failed(self._statistics, error)
-                continue
-            if model is not None:
-                self._publish(model, era)
+                self._statistics = _failed(self._statistics, error)
+            return
+        if model is not None:
+            self._publish(model, era)
 
     def _begin(self, request: Request, era: int) -> Model | None:
         return self._learn(request, _newest(self._latest), lambda: self._is_stale(era))

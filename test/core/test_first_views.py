@@ -20,12 +20,12 @@ class PixelsAsMap:
         return torch.from_numpy(crop).permute(2, 0, 1).float()
 
 
-def seen(seed: int = 0) -> list[TrainingView]:
+def seen(seed: int = 0, count: int = 8) -> list[TrainingView]:
     """Of a soft white blob, wider than high, on black."""
     x, y = np.arange(160) + 0.5 - CENTER[0], np.arange(120)[:, None] + 0.5 - CENTER[1]
     blob = 255 * np.exp(-0.5 * ((x / 4) ** 2 + (y / 2.5) ** 2))
     image = np.repeat(blob[:, :, None], 3, axis=2).astype(np.uint8)
-    return first_views(image, PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, seed)
+    return first_views(image, PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, seed, count)
 
 
 def moments(view: TrainingView) -> tuple[np.ndarray, np.ndarray]:
@@ -67,3 +67,9 @@ def test_another_seed_puts_it_at_other_places(seed: int) -> None:
 
     assert places(seen(seed)) == places(seen(seed))
     assert places(seen(seed)) != places(seen(0))
+
+
+def test_fewer_views_are_the_first_ones_of_all() -> None:
+    for few, one in zip(seen(count=4), seen()[:4], strict=True):
+        np.testing.assert_array_equal(few.features.numpy(), one.features.numpy())
+        np.testing.assert_array_equal(few.center_px, one.center_px)

@@ -233,8 +233,8 @@ class Watched:
     def statistics(self) -> UpdateStatistics:
         return self._updater.statistics
 
-    def fit(self, request: FirstLook) -> Published[Appearance]:
-        return self._updater.fit(request)
+    def fit(self, request: FirstLook, rest: FirstLook | None = None) -> Published[Appearance]:
+        return self._updater.fit(request, rest)
 
     def adopt(self, model: Appearance) -> Published[Appearance]:
         return self._updater.adopt(model)

@@ -55,14 +55,14 @@ def paraboloid(x: float, y: float) -> Response:
 
 @pytest.mark.parametrize("place", [(50.0, 90.0), (51.3, 88.9), (80.0, 81.9)], ids=str)
 def test_a_peak_lies_between_half_cells_where_the_parabola_has_its_top(place: tuple[float, float]) -> None:
-    peak = paraboloid(*place).peak()
+    peak = paraboloid(*place).peak(0.0, MIDDLE)
     np.testing.assert_allclose(peak.place_px, place, atol=0.01)
     assert peak.value == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (160.0, 0.0), (0.0, 160.0)], ids=str)
 def test_a_peak_at_the_border_is_the_last_half_cell(corner: tuple[float, float]) -> None:
-    np.testing.assert_allclose(paraboloid(*corner).peak().place_px, np.clip(corner, 2, 158))
+    np.testing.assert_allclose(paraboloid(*corner).peak(0.0, MIDDLE).place_px, np.clip(corner, 2, 158))
 
 
 def two_peaks(near: float, far: float) -> Response:
@@ -76,13 +76,13 @@ def two_peaks(near: float, far: float) -> Response:
     [pytest.param(0.0, 150, id="no-window"), pytest.param(0.6, 82, id="window")],
 )
 def test_a_window_prefers_the_nearer_of_two_peaks(window: float, expected_x: float) -> None:
-    peak = two_peaks(near=0.7, far=0.9).peak(window)  # 0.9 * (1 - 0.6 * 0.766) = 0.49
+    peak = two_peaks(near=0.7, far=0.9).peak(window, MIDDLE)  # 0.9 * (1 - 0.6 * 0.766) = 0.49
     assert peak.place_px[0] == pytest.approx(expected_x)
     assert peak.value == pytest.approx(0.7 if window else 0.9)  # what is said of a peak has no window
 
 
 def test_a_window_does_not_stop_a_peak_that_is_high_enough() -> None:
-    assert two_peaks(near=0.4, far=0.9).peak(0.6).place_px[0] == pytest.approx(150)
+    assert two_peaks(near=0.4, far=0.9).peak(0.6, MIDDLE).place_px[0] == pytest.approx(150)
 
 
 def test_values_near_a_place_and_beyond_a_box() -> None:
@@ -98,7 +98,7 @@ def test_the_target_is_found_where_it_is_with_the_label_there(
     scene, filter_of_the_scene: torch.Tensor
 ) -> None:
     (response,) = locator().responses(scene.seen(), scene.size_px, filter_of_the_scene)
-    peak = response.peak()
+    peak = response.peak(0.0, MIDDLE)
     np.testing.assert_allclose(peak.place_px, MIDDLE, atol=1)
     assert 0.75 < peak.value < 1.25
     assert response.beyond(MIDDLE, 1.5 * scene.size_px).max() < 0.5 * peak.value
@@ -110,7 +110,7 @@ def test_a_target_that_has_moved_is_found_where_it_has_moved_to(
 ) -> None:
     features = scene.seen(shift_px=shift)
     (response,) = locator().responses(features, scene.size_px, filter_of_the_scene)
-    np.testing.assert_allclose(response.peak().place_px, MIDDLE + shift, atol=2)
+    np.testing.assert_allclose(response.peak(0.0, MIDDLE).place_px, MIDDLE + shift, atol=2)
 
 
 def test_a_target_in_another_frame_is_found_before_a_background_that_has_not_moved(
@@ -121,7 +121,7 @@ def test_a_target_in_another_frame_is_found_before_a_background_that_has_not_mov
     (response,) = locator().responses(features, scene.size_px, filter_of_the_scene)
     truth = scene.crop.to_crop(np.array([x + w / 2, y + h / 2]))
     assert np.linalg.norm(truth - MIDDLE) > 15
-    np.testing.assert_allclose(response.peak().place_px, truth, atol=2)
+    np.testing.assert_allclose(response.peak(0.0, MIDDLE).place_px, truth, atol=2)
 
 
 SIZE = np.array([40.0, 20.0])
@@ -211,10 +211,10 @@ def test_the_label_falls_with_the_distance_in_boxes(device: torch.device) -> Non
 
 
 def test_every_peak_is_found_the_best_first() -> None:
-    peaks = two_peaks(near=0.7, far=0.9).peaks(0.0, SIZE, least=0.1)
+    peaks = two_peaks(near=0.7, far=0.9).peaks(0.0, MIDDLE, SIZE, least=0.1)
     np.testing.assert_allclose([peak.place_px for peak in peaks], [[150, 82], [82, 82]])
     assert [peak.value for peak in peaks] == pytest.approx([0.9, 0.7])
-    windowed = two_peaks(near=0.7, far=0.9).peaks(0.6, SIZE, least=0.1)
+    windowed = two_peaks(near=0.7, far=0.9).peaks(0.6, MIDDLE, SIZE, least=0.1)
     np.testing.assert_allclose([peak.place_px[0] for peak in windowed], [82, 150])
     assert [peak.value for peak in windowed] == pytest.approx([0.7, 0.9])
 
@@ -222,5 +222,5 @@ def test_every_peak_is_found_the_best_first() -> None:
 def test_a_low_peak_and_one_close_to_a_higher_are_none() -> None:
     response = two_peaks(near=0.7, far=0.3)
     response.values[20, 22] = 0.6  # 8 pixels, a fifth of a box, beside the first
-    (only,) = response.peaks(0.0, SIZE, least=0.35)
+    (only,) = response.peaks(0.0, MIDDLE, SIZE, least=0.35)
     np.testing.assert_allclose(only.place_px, (82, 82), atol=4)

@@ -90,7 +90,7 @@ class OneTarget:
     def look(self, frame: Frame, center_px, size_px, known, zoom: float = 1.0) -> View:
         self.looks.append((np.asarray(center_px), zoom))
         crop = self.crop(center_px, size_px, zoom)
-        return View(torch.zeros(1, 20, 20), crop, size_px * crop.scale)
+        return View(torch.zeros(1, 20, 20), crop, crop.to_crop(center_px), size_px * crop.scale)
 
     def sought(self, view: View, known, history: History, *, is_coarse: bool) -> Sight:
         if self.at_px is not None:

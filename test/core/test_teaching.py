@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recip_tracker_core import TrackerConfig
-from recip_tracker_core.appearance import Appearance, FirstLook, Lesson, sharpness
+from recip_tracker_core.appearance import Appearance, FirstLook, Lesson, Part, sharpness
 from recip_tracker_core.build import build_classifier
 from recip_tracker_core.encoding import MapSource, taps
 from recip_tracker_core.errors import LearningError
@@ -273,3 +273,17 @@ def test_a_lesson_that_leads_nowhere_is_refused(
     broken = replace(lesson(1), features=torch.full_like(lesson(1).features, float("nan")))
     with pytest.raises(LearningError):
         made()(broken, known, never)
+
+
+def test_a_beginning_is_enough_to_go_on_with_and_its_rest_makes_it_whole(
+    made: Callable[..., Teacher], first_look: FirstLook, known: Appearance, scene
+) -> None:
+    beginning = made()(replace(first_look, part=Part.BEGINNING), None, never)
+    assert beginning is not None
+    far = response(beginning, scene.seen(), scene.size_px, MIDDLE + scene.size_px)
+    assert far < 0.3 * beginning.first_peak
+    assert not torch.equal(beginning.finder, known.finder)
+    whole = made()(replace(first_look, part=Part.REST), beginning, never)
+    assert whole is not None
+    assert are_equal(whole, known)
+    assert whole.encoder is beginning.encoder  # so lessons seen meanwhile can still be read

@@ -382,3 +382,105 @@ def test_the_one_in_the_background_is_busy_until_all_is_learned() -> None:
     updater.close()
     assert not updater.is_busy
     assert not InlineUpdater(learn).is_busy
+
+
+def test_the_rest_of_a_fit_is_learned_beside_and_before_any_update(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    learner.hold("rest")
+    published = background.fit("beginning", rest="rest")
+    assert (published.version, published.model) == (1, "model of beginning")
+    for update in ("early", "late"):
+        background.submit(update)  # neither takes the place of the rest
+    learner.wait_for_beginning_of("rest")
+    learner.let_go("rest")
+    wait_for_end_of("late", background, learner)
+    assert learner.seen == ["beginning", "rest", "late", "marker"]
+    assert learner.started_from[:3] == [None, "model of beginning", "model of rest"]
+    assert background.latest.version == 3
+
+
+def test_where_all_is_waited_for_a_fit_is_whole_at_once(learner: Learner) -> None:
+    inline: InlineUpdater[str, str] = InlineUpdater(learner)
+    assert inline.fit("beginning", rest="rest").model == "model of rest"
+    assert learner.seen == ["rest"]
+
+
+def test_a_new_target_drops_the_rest_of_the_fit_of_the_one_before(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    learner.hold("rest of the first")
+    learner.is_stubborn = True
+    background.fit("first", rest="rest of the first")
+    learner.wait_for_beginning_of("rest of the first")
+    background.fit("second", rest="rest of the second")
+    wait_for_end_of("rest of the second", background, learner)
+    assert background.latest.model == "model of rest of the second"
+    assert background.latest.version == 3
+
+
+def test_a_rest_that_fails_leaves_the_beginning(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    before = background.fit("beginning", rest="bad rest")
+    wait_for_end_of("bad rest", background, learner)
+    assert background.latest is before
+    assert background.statistics.failed == 1
+
+
+def test_those_made_of_one_learn_in_one_thread_each_in_its_turn(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    with contextlib.closing(background.another()) as other:
+        background.fit("first")
+        other.fit("other first")
+        learner.hold("slow")
+        background.submit("slow")
+        learner.wait_for_beginning_of("slow")
+        background.submit("next")
+        other.submit("other next")
+        learner.let_go("slow")
+        wait_for_end_of("next", background, learner)
+        assert learner.seen[:5] == ["first", "other first", "slow", "other next", "next"]
+        assert len(set(learner.threads[2:])) == 1
+        assert (background.latest.model, other.latest.model) == ("model of next", "model of other next")
+
+
+def test_closing_one_waits_for_nothing_of_another_and_leaves_it_its_thread(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    other = background.another()
+    background.fit("first")
+    other.fit("other first")
+    learner.hold("slow")
+    background.submit("slow")
+    learner.wait_for_beginning_of("slow")
+    other.submit("never learned")
+    other.close()  # returns while the slow one is still being learned
+    assert "model of slow" not in background.latest.model
+    learner.let_go("slow")
+    wait_for_end_of("slow", background, learner)
+    assert background.latest.model == "model of slow"
+    assert "never learned" not in learner.seen
+
+
+def test_the_thread_ends_with_the_last_who_learns_in_it() -> None:
+    threads: list[threading.Thread] = []
+
+    def learn(request: int, latest: int | None, should_stop: Callable[[], bool]) -> int:
+        threads.append(threading.current_thread())
+        return request
+
+    first: BackgroundUpdater[int, int] = BackgroundUpdater(learn)
+    second = first.another()
+    for one in (first, second):
+        one.submit(1)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while one.is_busy:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.002)
+    assert threads[0] is threads[1]
+    first.close()
+    assert threads[0].is_alive()
+    second.close()
+    assert not threads[0].is_alive()

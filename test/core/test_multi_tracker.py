@@ -1,0 +1,127 @@
+"""Several targets: each by its name, near ones seen at once, none disturbed by another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from recip_tracker_core import BoundingBox, Frame, MultiTracker, Tracker
+from recip_tracker_core.errors import BoxError, ConfigError, NotInitialisedError
+from recip_tracker_core.geometry import iou
+from recip_tracker_core.observing import Look
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Tracker]
+SIDE = 24
+HOMES = {"one": (60, 50), "two": (90, 52), "far": (240, 170)}
+
+
+def place(name: str, index: int) -> tuple[int, int]:
+    """Top-left corner: the near two go about together."""
+    x, y = HOMES[name]
+    angle = 2 * np.pi * index / 40
+    return round(x + 15 * np.sin(angle)), round(y + 10 * np.sin(2 * angle))
+
+
+def frame(index: int) -> Frame:
+    generator = np.random.default_rng(4)
+    ground = generator.integers(60, 130, (24, 32, 3), np.uint8)
+    image = cv2.resize(ground, (320, 240), interpolation=cv2.INTER_CUBIC)
+    for name in HOMES:
+        texture = generator.integers(0, 256, (4, 4, 3), np.uint8)
+        x, y = place(name, index)
+        image[y : y + SIDE, x : x + SIDE] = cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return Frame(image, index=index)
+
+
+def truth(name: str, index: int) -> BoundingBox:
+    return BoundingBox(*place(name, index), SIDE, SIDE)
+
+
+@pytest.fixture(params=["locator", "gaussian"])
+def multi(make_tracker: Make, request: pytest.FixtureRequest) -> Iterator[MultiTracker]:
+    made = MultiTracker(make_tracker(proposals=request.param), most=3)
+    with contextlib.closing(made):
+        for name in HOMES:
+            made.add(name, frame(0), truth(name, 0))
+        yield made
+
+
+def test_each_target_is_followed_by_its_name(multi: MultiTracker) -> None:
+    assert multi.names == tuple(HOMES)
+    for index in range(1, 15):
+        results = multi.update(frame(index))
+        assert tuple(results) == tuple(HOMES)
+    for name, result in results.items():
+        assert iou(result.box.as_array()[None], truth(name, 14).as_array())[0] > 0.5, name
+
+
+def test_near_targets_take_one_pass_of_the_network_and_a_far_one_its_own(
+    make_tracker: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    take = Look.at
+
+    def counted(crop, frame, source):
+        passes.append(crop.side_px)
+        return take(crop, frame, source)
+
+    with contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi:
+        for name in HOMES:
+            multi.add(name, frame(0), truth(name, 0))
+        monkeypatch.setattr(Look, "at", counted)
+        results = multi.update(frame(1))
+    assert len(passes) == 2
+    shared_s = [results[name].timings_s["features"] for name in ("one", "two")]
+    assert min(shared_s) > 0
+
+
+def test_what_is_alone_is_followed_as_without_the_others(make_tracker: Make) -> None:
+    with (
+        contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi,
+        contextlib.closing(make_tracker()) as alone,
+    ):
+        for name in HOMES:
+            multi.add(name, frame(0), truth(name, 0))
+        alone.init(frame(0), truth("far", 0))
+        for index in range(1, 6):
+            assert multi.update(frame(index))["far"].box == alone.update(frame(index)).box
+
+
+def test_one_too_many_is_refused_by_name_and_nothing_changes(multi: MultiTracker) -> None:
+    with pytest.raises(ConfigError, match=r"'fourth'.* at most 3 .*'one', 'two', 'far'"):
+        multi.add("fourth", frame(0), truth("one", 0))
+    assert multi.names == tuple(HOMES)
+
+
+def test_one_that_is_known_is_learned_anew_where_there_is_no_room_for_another(multi: MultiTracker) -> None:
+    multi.add("far", frame(0), truth("two", 0))
+    assert multi.names == tuple(HOMES)
+    box = multi.update(frame(1))["far"].box
+    assert iou(box.as_array()[None], truth("two", 1).as_array())[0] > 0.4
+
+
+def test_a_box_that_is_no_target_leaves_all_as_it_was(multi: MultiTracker) -> None:
+    with pytest.raises(BoxError):
+        multi.add("two", frame(0), BoundingBox(1000, 1000, 20, 20))
+    results = multi.update(frame(1))
+    assert iou(results["two"].box.as_array()[None], truth("two", 1).as_array())[0] > 0.4
+
+
+def test_one_that_is_removed_makes_room(multi: MultiTracker) -> None:
+    multi.remove("two")
+    assert tuple(multi.update(frame(1))) == ("one", "far")
+    multi.add("new", frame(1), truth("two", 1))
+    assert multi.names == ("one", "far", "new")
+    with pytest.raises(NotInitialisedError, match=r"no target 'two'.*'one', 'far', 'new'"):
+        multi.remove("two")
+
+
+def test_without_targets_there_is_nothing_to_answer(make_tracker: Make) -> None:
+    with contextlib.closing(MultiTracker(make_tracker(), most=1)) as multi:
+        assert multi.update(frame(0)) == {}
