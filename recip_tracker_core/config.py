@@ -607,6 +607,12 @@ class NodeConfig:
         "Whether the camera's images are rectified (image_rect): then they have no distortion.",
         live=True,
     )
+    max_targets: int = option(
+        1,
+        "How many targets may be followed at once; with 1, a new one takes the place of the one before.",
+        low=1,
+        high=64,
+    )
     target_file: str = option(
         "", "File for the target's appearance that ~/save_target writes and ~/load_target reads.", live=True
     )

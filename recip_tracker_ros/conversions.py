@@ -10,6 +10,7 @@ import importlib
 import math
 import os
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -133,10 +134,10 @@ def to_detection(result: TrackResult, header: Header, target_id: str, class_id: 
     return detection
 
 
-def to_detections(detection: Detection2D, result: TrackResult) -> Detection2DArray:
-    """The detections of a frame: one, or none when the target is lost."""
-    found = [] if result.status is TrackStatus.LOST else [detection]
-    return Detection2DArray(header=detection.header, detections=found)
+def to_detections(header: Header, answers: Sequence[tuple[Detection2D, TrackResult]]) -> Detection2DArray:
+    """The detections of a frame: one for each target that isn't lost."""
+    found = [detection for detection, result in answers if result.status is not TrackStatus.LOST]
+    return Detection2DArray(header=header, detections=found)
 
 
 LEVELS = {
@@ -154,6 +155,7 @@ def to_status_message(status: Status, name: str) -> DiagnosticStatus:
         "model_version": str(status.model_version),
         "updates": str(status.updates),
         "frozen": str(status.is_frozen).lower(),
+        "targets": ", ".join(status.targets),
         "stamp": f"{status.stamp_ns // 1_000_000_000}.{status.stamp_ns % 1_000_000_000:09d}",
     }
     return DiagnosticStatus(

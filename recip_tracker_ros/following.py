@@ -1,13 +1,11 @@
-"""Which target is followed, and how it changes: asked for, learned, undone, paused, frozen, forgotten.
+"""Which targets are followed, and how that changes: asked for, learned, undone, paused, frozen, forgotten.
 
-Everything here runs in the executor's thread; what :class:`~.joining.Joining` has to tell from its own
-waits in a queue until :meth:`Following.work_off`.
+Everything here runs in the executor's thread; what the one that joins has to tell waits until
+:meth:`Following.work_off`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,47 +13,50 @@ from pathlib import Path
 from recip_tracker_core.build import retune
 from recip_tracker_core.config import TrackerConfig
 from recip_tracker_core.errors import NotInitialisedError, RecipTrackerError
+from recip_tracker_core.multi_tracker import updated_together
 from recip_tracker_core.tracker import Tracker
-from recip_tracker_core.types import TrackResult
 
-from .frame_buffer import FrameBuffer, NotYetError, Recent
-from .joining import Event, Failed, Joined, Joining, Target, Understood
+from .frame_buffer import FrameBuffer, Recent
+from .joining import Failed, Joined, Joining, Joinings, Understood
 from .listener import Listener
 from .requests import DEFAULT_CLASS, Request
 from .state import State
-
-WAIT_S = 1.0  # for the image of a stamp that is ahead
+from .targets import Answer, Target, Targets, told
+from .waiting import WAIT_S, Turn, Waiting
 
 
 class Following:
-    """One target and, while a new one is being learned, nothing: the old one goes on if that fails.
+    """The targets of a stream: all are followed, and one at a time is learned.
+
+    One that is learned anew is followed as it was until it is known anew. Where only one may be followed it
+    rests while another is learned, and goes on if that fails.
 
     Args:
         blank: a tracker that is never given a target; each target's is another one of it.
         buffer: of the recent frames.
         listener: told in the executor's thread.
         wake: makes the executor call :meth:`work_off`; called from any thread.
+        most: how many targets may be followed at once.
     """
 
     def __init__(
-        self, blank: Tracker, buffer: FrameBuffer, listener: Listener, wake: Callable[[], None]
+        self, blank: Tracker, buffer: FrameBuffer, listener: Listener, wake: Callable[[], None], most: int = 1
     ) -> None:
-        self._blank, self._buffer, self._listener, self._wake = blank, buffer, listener, wake
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._joining: Joining | None = None
-        self._ending: list[Joining] = []
-        self._waiting: tuple[Request, float] | None = None  # for its image, until then
-        self._previous: Target | None = None
-        self._last: Recent | None = None  # that the target was looked for in
-        self._count = 0
-        self._names: set[str] = set()  # that targets have had
-        self.target: Target | None = None
+        self._blank, self._buffer, self._listener = blank, buffer, listener
+        self._waiting, self._joinings = Waiting(buffer), Joinings(buffer, wake)
+        self._last: Recent | None = None  # that targets were looked for in
+        self.targets = Targets(most)
         self.is_paused = False
         self.is_frozen = False
 
     @property
+    def target(self) -> Target | None:
+        """Of those that are followed, the one that was given last."""
+        return self.targets.current
+
+    @property
     def current(self) -> Target | None:
-        """The target that is followed, or is being learned to be."""
+        """The same, or the one that is being learned."""
         return self._joining.target if self._joining is not None else self.target
 
     @property
@@ -63,72 +64,70 @@ class Following:
         """Whether a target is being learned, or catching up."""
         return self._joining is not None
 
+    @property
+    def _joining(self) -> Joining | None:
+        return self._joinings.present
+
     def retune(self, config: TrackerConfig) -> None:
         """Change what may change while tracking."""
-        targets = (self.target, self._previous, self._joining and self._joining.target)
-        for tracker in (self._blank, *(target.tracker for target in targets if target)):
+        for tracker in (self._blank, *self._trackers()):
             retune(tracker, config)
+
+    def _trackers(self) -> list[Tracker]:
+        """Of all targets that there are, or may be again."""
+        joining = () if self._joining is None else (self._joining.target,)
+        return [target.tracker for target in (*self.targets.kept, *joining)]
+
+    def _coming(self) -> tuple[str, ...]:
+        """The ids of those that are going to be followed."""
+        joining = () if self._joining is None else (self._joining.target.target_id,)
+        return (*joining, *self._waiting.ids)
 
     # Frames
 
     def see(self, recent: Recent) -> bool:
-        """One more frame has arrived; whether the target was looked for in it."""
-        if self._waiting is not None:
-            self.ask(self._waiting[0])
-        if self._joining is not None or self.is_paused or self.target is None:
+        """One more frame has arrived; whether targets were looked for in it."""
+        self._waiting.look_again(self._is_decided)
+        rests = self.targets.is_single and self.is_joining
+        if rests or self.is_paused or not self.targets:
             return False
-        self._answer(recent, self.target.tracker.update(recent.frame))
+        followed = tuple(self.targets)
+        results = updated_together([target.tracker for target in followed], recent.frame)
+        self._answer(recent, list(zip(followed, results, strict=True)))
         return True
 
-    def _answer(self, recent: Recent, result: TrackResult) -> None:
-        assert self.target is not None
+    def _answer(self, recent: Recent, answers: list[Answer]) -> None:
         self._last = recent
-        self._listener.answered(recent, result, self.target)
+        self._listener.answered(recent, answers)
 
     # Requests
 
     def ask(self, request: Request) -> None:
-        """Follow another target from now on; the answer is announced."""
-        try:
-            start = self._start_of(request)
-            if start is None:
-                return
-            request.check(start.frame, start.header.frame_id)
-        except RecipTrackerError as error:
-            self._waiting = None
-            self._refuse(f"init refused: {error}", error, request.stamp_ns)
-            return
-        self._waiting, self.is_paused = None, False
-        name = self._named(request.target_id)
-        self._join(Target(self._blank.another(), name, request.class_id), start, request)
-
-    def _named(self, wanted: str) -> str:
-        """The id that is asked for, or the next number that none has had."""
-        while not wanted:
-            self._count += 1
-            wanted = "" if str(self._count) in self._names else str(self._count)
-        self._names.add(wanted)
-        return wanted
-
-    def _start_of(self, request: Request) -> Recent | None:
-        """The frame that is meant, or None when it has yet to arrive."""
-        now_s = time.monotonic()
-        try:
-            start = self._buffer.at(request.stamp_ns) if request.stamp_ns else self._buffer.newest(now_s)
-        except NotYetError:
-            start = None
-        if start is None:
-            if self._waiting is not None and self._waiting[0] is request:
-                return None
-            self._waiting = request, now_s + WAIT_S if request.stamp_ns else float("inf")
+        """Follow one more target from now on, or one in the place of another; the answer is announced."""
+        self._waiting.drop_unseen(lambda other: self.targets.share_a_place(other, request.target_id))
+        if not self._is_decided(request):
+            self._waiting.for_image(request)
             which = "the image of its stamp" if request.stamp_ns else "the next image"
             self._listener.announced(State.INITIALISING, f"waiting for {which}", 0)
-        return start
+
+    def _is_decided(self, request: Request) -> bool:
+        """Whether a request has just been accepted or refused; else its image has yet to arrive."""
+        try:
+            start = self._waiting.image_of(request)
+            if start is None:
+                return False
+            request.check(start.frame, start.header.frame_id)
+            self.targets.check_room(request.target_id, self._coming())
+        except RecipTrackerError as error:
+            self._refuse(f"init refused: {error}", error, request.stamp_ns)
+        else:
+            self.is_paused = False
+            self._accept(Turn(request, start, self.targets.named(request.target_id)))
+        return True
 
     def tick(self, now_s: float) -> None:
         """Time passes: an image that does not come is waited for no longer."""
-        if self._waiting is not None and now_s > self._waiting[1]:
-            (request, _), self._waiting = self._waiting, None
+        for request in self._waiting.overdue(now_s):
             reason = f"init refused: its stamp is ahead of all images that came within {WAIT_S:g} s"
             self._refuse(reason, None, request.stamp_ns)
 
@@ -137,28 +136,26 @@ class Following:
         if self.is_paused:  # no frame is going to say so
             self._listener.announced(State.PAUSED, "paused", 0)
 
-    def _join(self, target: Target, start: Recent, request: Request | None) -> None:
-        self._cancel()
-        target.tracker.learns = not self.is_frozen
-        self._joining = Joining(target, start, request, self._buffer, self._told)
+    def _accept(self, turn: Turn) -> None:
+        joining = self._joining.target.target_id if self._joining is not None else ""
+        if not joining or self.targets.share_a_place(joining, turn.target_id):
+            self._learn(turn)
+            return
+        self._waiting.line_up(turn)
+        reason = f"accepted: target '{turn.target_id}' waits until '{joining}' is learned"
+        self._listener.announced(State.INITIALISING, reason, turn.start.stamp_ns)
 
-    def _told(self, event: Event) -> None:
-        self._events.put(event)
-        with contextlib.suppress(Exception):  # the node is no more
-            self._wake()
+    def _learn(self, turn: Turn) -> None:
+        target = self._made(self._blank.another(), turn.target_id, turn.request.class_id)
+        self._joinings.begin(target, turn.start, turn.request)
 
-    def _cancel(self) -> None:
-        if self._joining is not None:
-            self._joining.cancel()
-            self._ending = [one for one in (*self._ending, self._joining) if one.is_running]
-            self._joining = None
+    def _made(self, tracker: Tracker, target_id: str, class_id: str) -> Target:
+        tracker.learns = not self.is_frozen
+        return Target(tracker, target_id, class_id)
 
     def work_off(self) -> None:
         """Hear what the thread that joins has told."""
-        for _ in range(self._events.qsize()):  # what comes meanwhile has woken the executor again
-            event = self._events.get()
-            if event.joining is not self._joining:
-                continue  # it was cancelled
+        for event in self._joinings.news():
             if isinstance(event, Understood):
                 self._understood(event)
             elif isinstance(event, Failed):
@@ -177,87 +174,109 @@ class Following:
 
     def _failed(self, event: Failed) -> None:
         is_new = event.joining.request is not None
-        self._cancel()
         what = "init refused" if is_new else "catching up failed"
         self._refuse(f"{what}: {event.error}", event.error, event.joining.start.stamp_ns)
         if is_new:  # what is known already goes on with the next image
-            self._resume()
+            self._go_on()
 
     def _joined(self, event: Joined) -> None:
-        self._joining = None
         if event.joining.request is not None:
-            self._replace(event.joining.target)
+            self.targets.put(event.joining.target)
         self._last = event.recent
+        try:
+            self._answer_first(event)
+        finally:  # whatever becomes of that
+            self._take_turn()
+
+    def _answer_first(self, event: Joined) -> None:
         newest = self._buffer.newest(time.monotonic())
         if self.is_paused:
             self._listener.announced(State.PAUSED, "paused", 0)
+        elif len(self.targets) > 1:
+            return  # that frame has been answered for the others; the next one is for all
         elif newest is not None and newest.serial > event.recent.serial:  # it arrived meanwhile
             self.see(newest)
         elif event.result is not None:
-            self._answer(event.recent, event.result)
+            self._answer(event.recent, [(event.joining.target, event.result)])
 
-    def _replace(self, target: Target) -> None:
-        if self._previous is not None:
-            self._previous.tracker.close()
-        self._previous, self.target = self.target, target
-        target.tracker.learns = not self.is_frozen
+    def _take_turn(self) -> None:
+        turn = None if self.is_joining else self._waiting.next_turn()
+        if turn is not None:
+            self._learn(turn)
 
-    def _resume(self) -> None:
-        """The target from before goes on, through the frames that it has not been looked for in."""
-        if self.target is not None and self._last is not None and not self.is_paused:
-            self._join(self.target, self._last, None)
+    def _go_on(self) -> None:
+        """After what came to nothing: the next in line is learned, or a target that has rested catches up."""
+        self._take_turn()
+        rests = self.targets.is_single and not self.is_joining and not self.is_paused
+        if rests and self.target is not None and self._last is not None:
+            self._joinings.begin(self.target, self._last, None)
 
     # Services: each returns what it has done, or raises what cannot be done.
 
     def reset(self) -> str:
         """Forget every target."""
         self.withdraw()
-        for target in (self.target, self._previous):
-            if target is not None:
-                target.tracker.close()
-        self.target = self._previous = self._last = None
+        self.targets.clear()
+        self._last = None
         self.is_paused = False
         return "forgotten"
 
     def withdraw(self) -> None:
-        """Forget a request that is under way; nothing runs in another thread any more."""
-        self._waiting = None
-        self._cancel()
+        """Forget all requests that are under way; nothing runs in another thread any more."""
+        self._waiting.clear()
+        self._joinings.cancel()
 
     def undo(self) -> str:
-        """Back to the target from before the last request.
+        """Withdraw the last request where it is under way, or go back to how it was before that.
 
         Raises:
-            NotInitialisedError: if there is none.
+            NotInitialisedError: if that is not known.
         """
-        is_new = self._joining is not None and self._joining.request is not None
-        if is_new or self._waiting is not None:
-            self.withdraw()
-            self._resume()
+        if self._waiting.drop_last():
             return "the request is withdrawn"
-        if self._previous is None or self.target is None:
+        if self._joining is not None and self._joining.request is not None:
+            self._joinings.cancel()
+            self._go_on()
+            return "the request is withdrawn"
+        if not self.targets.has_before:
             raise NotInitialisedError("there is no target from before")
-        self._cancel()
-        self.target.tracker.close()
-        self.target, self._previous = self._previous, None
-        self.target.tracker.learns = not self.is_frozen
-        return f"back to target '{self.target.target_id}'"
+        self._joinings.cancel()
+        self.targets.undo()
+        return f"back to how it was: {told(self.targets.ids)} followed"
+
+    def remove(self, target_id: str) -> str:
+        """Follow that target no more, nor learn it.
+
+        Raises:
+            NotInitialisedError: if there is none of that id.
+        """
+        present = dict.fromkeys((*self.targets.ids, *self._coming()))
+        if target_id not in present:
+            raise NotInitialisedError(f"there is no target '{target_id}': {told(present)} followed")
+        self._waiting.drop_unseen(lambda other: other == target_id)
+        self._waiting.drop_turn(target_id)
+        is_joining = self._joining is not None and self._joining.target.target_id == target_id
+        if is_joining:
+            self._joinings.cancel()
+        self.targets.remove(target_id)
+        if is_joining:
+            self._go_on()
+        return f"target '{target_id}' is followed no more"
 
     def pause(self, is_paused: bool) -> str:
-        """Look for the target no more, or again."""
+        """Look for the targets no more, or again."""
         self.is_paused = is_paused
         return "paused" if is_paused else "goes on"
 
     def freeze(self, is_frozen: bool) -> str:
-        """Learn no more, or again; the target is followed all the same."""
+        """Learn no more, or again; the targets are followed all the same."""
         self.is_frozen = is_frozen
-        for target in (self.target, self.current):
-            if target is not None:
-                target.tracker.learns = not is_frozen
+        for tracker in self._trackers():
+            tracker.learns = not is_frozen
         return "learns no more" if is_frozen else "learns"
 
     def save(self, path: Path) -> str:
-        """Write what is known of the target.
+        """Write what is known of the target that was given last.
 
         Raises:
             RecipTrackerError: if there is no target, or the file cannot be written.
@@ -271,27 +290,29 @@ class Following:
         """Follow the target of a file from now on; it is looked for everywhere.
 
         Raises:
-            RecipTrackerError: if there is no image yet, or the file is not usable.
+            RecipTrackerError: if there is no image yet, no room, or the file is not usable.
         """
         newest = self._buffer.newest(time.monotonic())
         if newest is None:
             raise NotInitialisedError("no image has arrived in which it could be looked for")
+        self.targets.check_room("", self._coming())
         tracker = self._blank.another()
         try:
             result = tracker.load(path, newest.frame)
         except RecipTrackerError:
             tracker.close()
             raise
-        self.withdraw()
+        if self.targets.is_single:  # in the place of whatever is asked for
+            self.withdraw()
         self.is_paused = False
-        name = self._named("")
-        self._replace(Target(tracker, name, DEFAULT_CLASS))
-        self._answer(newest, result)
-        return f"target '{name}' is from '{path}'"
+        target = self._made(tracker, self.targets.named(""), DEFAULT_CLASS)
+        self.targets.put(target)
+        if len(self.targets) == 1:  # else that frame has been answered for the others
+            self._answer(newest, [(target, result)])
+        return f"target '{target.target_id}' is from '{path}'"
 
     def close(self) -> None:
         """End all threads."""
         self.reset()
-        for joining in self._ending:
-            joining.wait()
+        self._joinings.wait()
         self._blank.close()

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from recip_tracker_core.tracker import Tracker
 from recip_tracker_core.types import TrackResult
 
 from .frame_buffer import FrameBuffer, Recent
 from .requests import Choice, Request
+from .targets import Target
 
 # A step takes the target so much farther through the stream than the time it takes: a target that was
 # given two seconds ago has caught up in one.
 CATCH_UP_SPEED = 3.0
-
-
-@dataclass(eq=False, slots=True)
-class Record:
-    """What has been said of a target; the executor's alone.
-
-    Attributes:
-        model_version: of its newest answer, 0 before.
-        is_missed: whether it has been lost, and not been tracked since.
-        failure: of an update, which the log already tells of.
-    """
-
-    model_version: int = 0
-    is_missed: bool = False
-    failure: Exception | None = None
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Target:
-    """One that is followed, or is going to be.
-
-    Attributes:
-        tracker: that follows it, and nothing else.
-        target_id, class_id: of its detections.
-        record: what has been said of it.
-    """
-
-    tracker: Tracker
-    target_id: str
-    class_id: str
-    record: Record = field(default_factory=Record)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -151,3 +122,52 @@ class Joining:
             if is_newest:  # any newer one is the executor's
                 break
         self._tell(Joined(self, recent, result))
+
+
+class Joinings:
+    """One at a time; a new one puts an end to the one before. The executor's alone.
+
+    Args:
+        buffer: of the recent frames.
+        wake: called from any thread when there is news.
+    """
+
+    def __init__(self, buffer: FrameBuffer, wake: Callable[[], None]) -> None:
+        self._buffer, self._wake = buffer, wake
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._ending: list[Joining] = []
+        self.present: Joining | None = None
+
+    def begin(self, target: Target, start: Recent, request: Request | None) -> None:
+        """Arguments as of :class:`Joining`."""
+        self.cancel()
+        self.present = Joining(target, start, request, self._buffer, self._told)
+
+    def cancel(self) -> None:
+        """See :meth:`Joining.cancel`."""
+        if self.present is not None:
+            self.present.cancel()
+            self._ending = [one for one in (*self._ending, self.present) if one.is_running]
+            self.present = None
+
+    def news(self) -> Iterator[Event]:
+        """What the present one has told; with its end it is present no more."""
+        for _ in range(self._events.qsize()):  # what comes meanwhile has woken the executor again
+            event = self._events.get()
+            if event.joining is not self.present:
+                continue  # it was cancelled
+            if isinstance(event, Failed):
+                self.cancel()
+            elif isinstance(event, Joined):
+                self.present = None
+            yield event
+
+    def wait(self) -> None:
+        """Until all threads of those that were cancelled have ended."""
+        for joining in self._ending:
+            joining.wait()
+
+    def _told(self, event: Event) -> None:
+        self._events.put(event)
+        with contextlib.suppress(Exception):  # the node is no more
+            self._wake()

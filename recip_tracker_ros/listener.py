@@ -1,19 +1,18 @@
-"""Who hears what becomes of the target."""
+"""Who hears what becomes of the targets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from recip_tracker_core.types import TrackResult
-
 from .frame_buffer import Recent
-from .joining import Target
 from .requests import Choice
 from .state import State
+from .targets import Answer, Target
 
 
 class Listener(Protocol):
-    """What happens to the target, as it happens."""
+    """What happens to the targets, as it happens."""
 
     def announced(self, state: State, reason: str, stamp_ns: int) -> None:
         """A new state, and the image that caused it."""
@@ -27,6 +26,6 @@ class Listener(Protocol):
         """What a request meant on its frame."""
         ...
 
-    def answered(self, recent: Recent, result: TrackResult, target: Target) -> None:
-        """The target's place in a frame of the stream."""
+    def answered(self, recent: Recent, answers: Sequence[Answer]) -> None:
+        """The places of all targets in a frame of the stream, the current one's last."""
         ...

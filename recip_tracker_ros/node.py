@@ -63,7 +63,7 @@ class Parts:
 
 
 class TrackerNode(LifecycleNode):  # type: ignore[misc]
-    """Follows the target that it is given through the images of a camera; the README has its topics.
+    """Follows the targets that it is given through the images of a camera; the README has its topics.
 
     Raises:
         ConfigError: when a parameter given at the start does not exist or may not have its value.
@@ -109,7 +109,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
             config, self._own = parameters.read(self)
             blank = build_tracker(config)
             buffer = FrameBuffer(self._own.buffer.seconds, self._own.buffer.megabytes)
-            following = Following(blank, buffer, self._reporter, self._wake.trigger)
+            following = Following(blank, buffer, self._reporter, self._wake.trigger, self._own.max_targets)
             outputs = Outputs(self, blank.maker, self._own)
         except Exception as error:
             self._reporter.refused(f"cannot configure: {error}", error)
@@ -135,7 +135,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close the camera's topic; the target is kept for the next activation, no request is."""
+        """Close the camera's topic; the targets are kept for the next activation, no request is."""
         self._close_camera()
         if self._parts is not None:
             self._parts.following.withdraw()
@@ -144,7 +144,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         return TransitionCallbackReturn(super().on_deactivate(state))
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget the target and release what configuring made."""
+        """Forget the targets and release what configuring made."""
         self._release()
         self._reporter.announced(State.IDLE, "not configured")
         return TransitionCallbackReturn.SUCCESS
@@ -207,7 +207,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         self._vitals.saw(Arrival(begun_s, busy_s, stamp_ns, age_s, answer_age_s, self._is_image_refused))
 
     def _look(self, msg: Image | CompressedImage, begun_s: float) -> None:
-        """Convert, keep, look for the target."""
+        """Convert, keep, look for the targets."""
         assert self._parts is not None
         frame = conversions.to_frame(msg, self._frames, self._parts.bridge)
         self._frames += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
 
 from recip_tracker_core.config import NodeConfig
-from recip_tracker_core.drawing import attention_overlay, draw_choice, draw_result
+from recip_tracker_core.drawing import attention_overlay, draw_choice
 from recip_tracker_core.motion import Motion
 from recip_tracker_core.target_files import Maker
 from recip_tracker_core.tracker import Tracker
@@ -23,12 +23,13 @@ from recip_tracker_core.types import BoundingBox, Frame, TrackResult, TrackStatu
 
 from .connections import advertised, latched, reliable, undone_on_failure
 from .conversions import to_detection, to_detections, to_image
+from .debug_picture import picture_of
 from .diagnostics import timing
 from .frame_buffer import Recent
-from .joining import Record, Target
 from .requests import Choice
 from .spatial_outputs import SpatialOutputs
 from .state import State
+from .targets import Answer, Record, Target
 
 DETECTIONS_DEPTH = 10
 IMAGES_DEPTH = 5
@@ -42,7 +43,7 @@ METHODS = {
 
 
 class Outputs:
-    """All topics that have to do with a target.
+    """All topics that have to do with targets.
 
     Attributes:
         own: the node's parameters as they are now.
@@ -55,7 +56,7 @@ class Outputs:
 
     def __init__(self, node: LifecycleNode, maker: Maker, own: NodeConfig) -> None:
         self._node, self._maker, self.own = node, maker, own
-        self._model: tuple[Record, int] | None = None
+        self._models: list[tuple[Record, int]] = []
         self._database_version = 0
         self._motion, self._moving = Motion(), Record()
         with undone_on_failure(node):
@@ -73,22 +74,22 @@ class Outputs:
         self.attention = AttentionPublisher(node)
         self._spatial = SpatialOutputs(node)
 
-    def publish(self, recent: Recent, result: TrackResult, target: Target) -> None:
-        """All that one result gives, with the image's own header."""
-        header = recent.header
-        detection = to_detection(result, header, target.target_id, target.class_id)
-        detections = to_detections(detection, result)
-        self._detections.publish(detections)
-        if detections.detections:
-            self._detection.publish(detection)
-        self._predict(result, target, header)
-        self._spatial.publish(recent, result, target, self.own)
+    def publish(self, recent: Recent, answers: Sequence[Answer]) -> None:
+        """All that the answers to a frame give, with its own header; the current target's is the last."""
+        header, (current, result) = recent.header, answers[-1]
+        detections = [(_detection(target, one, header), one) for target, one in answers]
+        self._detections.publish(to_detections(header, detections))
+        if result.status is not TrackStatus.LOST:
+            self._detection.publish(detections[-1][0])
+        self._predict(result, current, header)
+        self._spatial.publish(recent, result, current, self.own)
         if self._debug_image.get_subscription_count() > 0:
-            self._debug_image.publish(to_image(draw_result(recent.frame.image, result), header))
+            self._debug_image.publish(to_image(picture_of(recent.frame.image, answers), header))
         rate_hz = self.own.attention_rate_hz
-        self.attention.offer(target.tracker, recent.frame, result.box, header, rate_hz)
-        if self._model != (target.record, result.model_version):
-            self._model = target.record, result.model_version
+        self.attention.offer(current.tracker, recent.frame, result.box, header, rate_hz)
+        models = [(target.record, one.model_version) for target, one in answers]
+        if models != self._models:
+            self._models = models
             self._database_version += 1
             self._publish_info(header)
 
@@ -132,8 +133,7 @@ class Outputs:
             return
         seconds, nanoseconds = divmod(at_ns, 10**9)
         then = Header(stamp=Time(sec=seconds, nanosec=nanoseconds), frame_id=header.frame_id)
-        predicted = replace(result, box=box)
-        self._predicted.publish(to_detection(predicted, then, target.target_id, target.class_id))
+        self._predicted.publish(_detection(target, replace(result, box=box), then))
 
     def _publish_info(self, header: Header) -> None:
         """The model that is in use; by the message's definition the version counts its changes."""
@@ -145,6 +145,10 @@ class Outputs:
                 database_version=self._database_version,
             )
         )
+
+
+def _detection(target: Target, result: TrackResult, header: Header) -> Detection2D:
+    return to_detection(result, header, target.target_id, target.class_id)
 
 
 class AttentionPublisher:

@@ -1,8 +1,9 @@
-"""What is said of the target as things happen to it: on the topics, on ``~/status`` and in the log."""
+"""What is said of the targets as things happen to them: on the topics, on ``~/status`` and in the log."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 
 from rclpy.lifecycle import LifecycleNode
 
@@ -12,10 +13,10 @@ from recip_tracker_core.updater import UpdateStatistics
 from .announcing import Announcer
 from .following import Following
 from .frame_buffer import Recent
-from .joining import Target
 from .outputs import Outputs
 from .requests import Choice
 from .state import State, Status
+from .targets import Answer, Target
 
 IMAGE_REFUSED = "image refused"
 
@@ -47,7 +48,7 @@ class Reporter:
 
     @property
     def statistics(self) -> UpdateStatistics:
-        """Of the present target."""
+        """Of the current target."""
         target = self.following and self.following.current
         return target.tracker.statistics if target else UpdateStatistics()
 
@@ -55,9 +56,9 @@ class Reporter:
     def is_learning(self) -> bool:
         """Whether a target, or an update of it, is being learned."""
         following = self.following
-        if following is None or following.current is None:
+        if following is None:
             return False
-        return following.is_joining or following.current.tracker.is_learning
+        return following.is_joining or any(target.tracker.is_learning for target in following.targets)
 
     def announced(self, state: State, reason: str = "", stamp_ns: int = 0) -> None:
         """A new state, and the image that caused it."""
@@ -72,6 +73,7 @@ class Reporter:
                 model_version=version,
                 updates=max(version - 1, 0),
                 is_frozen=following is not None and following.is_frozen,
+                targets=following.targets.ids if following is not None else (),
                 stamp_ns=stamp_ns,
             )
         )
@@ -86,22 +88,20 @@ class Reporter:
         assert self.outputs is not None
         self.outputs.show(recent, choice, target)
 
-    def answered(self, recent: Recent, result: TrackResult, target: Target) -> None:
-        """The target's place in a frame of the stream."""
+    def answered(self, recent: Recent, answers: Sequence[Answer]) -> None:
+        """The targets' places in a frame of the stream; the state is the last one's, the current target's."""
         assert self.outputs is not None
         began_s = time.monotonic()
-        record, state = target.record, State.of(result.status)
-        record.model_version = result.model_version
-        if state is State.LOST:
-            record.is_missed = True
-        elif state is State.TRACKING and record.is_missed:
-            record.is_missed, state = False, State.FOUND_AGAIN
-        self.outputs.publish(recent, result, target)
+        *_, state = [target.record.noted(result) for target, result in answers]
+        self.outputs.publish(recent, answers)
         self.answer_age_s = (self._node.get_clock().now().nanoseconds - recent.stamp_ns) / 1e9
         publish_s = time.monotonic() - began_s
-        timings_s = {"convert": self.convert_s, **result.timings_s, "publish": publish_s}
+        stages_s = _summed(result for _, result in answers)
+        timings_s = {"convert": self.convert_s, **stages_s, "publish": publish_s}
         self.outputs.time(recent.header, state, timings_s, self.answer_age_s)
-        self.announced(state, self._failed_update(target) or result.reason, recent.stamp_ns)
+        *_, failure = [self._failed_update(target) for target, _ in answers]
+        if self.following is None or not self.following.is_joining:  # else that is what there is to say
+            self.announced(state, failure or answers[-1][1].reason, recent.stamp_ns)
 
     def waiting(self, what: str = "") -> None:
         """What is waited for now, and what has just been done."""
@@ -134,6 +134,17 @@ class Reporter:
         """Why the last update failed, or nothing; logged once."""
         failure, record = target.tracker.statistics.failure, target.record
         if failure is not None and failure is not record.failure:
-            self._node.get_logger().error(f"update failed: {failure}; the last good model stays")
+            self._node.get_logger().error(
+                f"update failed: {failure}; the last good model of target '{target.target_id}' stays"
+            )
         record.failure = failure
         return f"update failed: {failure}" if failure is not None else ""
+
+
+def _summed(results: Iterable[TrackResult]) -> dict[str, float]:
+    """Seconds by stage, of all targets together."""
+    stages_s: dict[str, float] = {}
+    for result in results:
+        for stage, elapsed_s in result.timings_s.items():
+            stages_s[stage] = stages_s.get(stage, 0.0) + elapsed_s
+    return stages_s

@@ -1,4 +1,4 @@
-"""The node's services: what an operator does to the target that is followed."""
+"""The node's services, and one topic: what an operator does to the targets that are followed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from recip_tracker_core.errors import ConfigError, NotInitialisedError
 
+from .connections import reliable, subscribed
 from .following import Following
 
 
 class Services:
-    """Each is there, and answers, in every lifecycle state.
+    """Each is there, and is answered, in every lifecycle state.
 
     Args:
         node: that has them.
@@ -40,6 +42,11 @@ class Services:
             node.create_service(Trigger, f"~/{name}", self._trigger(name, act))
         for name, switch in (("pause", Following.pause), ("freeze", Following.freeze)):
             node.create_service(SetBool, f"~/{name}", self._switch(name, switch))
+        subscribed(node, String, "~/remove", reliable(10), self._on_remove)
+
+    def _on_remove(self, msg: String) -> None:
+        """No service: none of those that every ROS 2 has takes a string."""
+        self._answered("remove", Trigger.Response(), lambda one: one.remove(msg.data))
 
     def _trigger(
         self, name: str, act: Callable[[Following], str]

@@ -19,8 +19,8 @@ from recip_tracker_core.types import TrackResult, TrackStatus
 
 from .connections import advertised, newest, reliable, subscribed
 from .frame_buffer import Recent
-from .joining import Target
 from .spatial import DepthRing, to_bearing, to_camera, to_pose
+from .targets import Target
 
 DEPTH_IMAGES = 5  # that are kept; a depth camera's come a little after or before the images
 

@@ -37,10 +37,11 @@ class Status:
     Attributes:
         state: see :class:`State`.
         reason: why, in words; empty when there is nothing to say.
-        target_id: of the target that is followed, or empty.
+        target_id: of the current target, which may have yet to be learned, or empty.
         model_version: of the newest model, 0 before the first fit.
         updates: learned so far of this target, the first fit left out.
         is_frozen: whether learning has been stopped.
+        targets: ids of all that are followed, the last given last.
         stamp_ns: of the image that caused it, or 0.
     """
 
@@ -50,4 +51,5 @@ class Status:
     model_version: int = 0
     updates: int = 0
     is_frozen: bool = False
+    targets: tuple[str, ...] = ()
     stamp_ns: int = 0

@@ -20,6 +20,7 @@ from recip_tracker_core.errors import BoxError, FrameError
 from recip_tracker_core.images import ENCODINGS
 from recip_tracker_core.types import BoundingBox, TrackResult, TrackStatus
 from recip_tracker_ros import conversions
+from recip_tracker_ros.state import State, Status
 
 RGB = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 HEIGHT, WIDTH = 4, 6
@@ -229,7 +230,25 @@ def test_a_box_keeps_its_place_both_ways():
 def test_detections_are_empty_when_lost(status, count):
     result = TrackResult(BoundingBox(10, 20, 30, 40), status, 0.5, 0, 0, 1)
     detection = conversions.to_detection(result, Header(), "1", "target")
-    assert len(conversions.to_detections(detection, result).detections) == count
+    assert len(conversions.to_detections(Header(), [(detection, result)]).detections) == count
+
+
+def test_the_detections_of_a_frame_are_those_that_are_not_lost():
+    header = Header(frame_id="camera")
+    answers = []
+    for name, status in (("a", TrackStatus.TRACKED), ("b", TrackStatus.LOST), ("c", TrackStatus.UNCERTAIN)):
+        result = TrackResult(BoundingBox(10, 20, 30, 40), status, 0.5, 0, 0, 1)
+        answers.append((conversions.to_detection(result, header, name, "target"), result))
+    message = conversions.to_detections(header, answers)
+    assert [one.id for one in message.detections] == ["a", "c"]
+    assert message.header == header
+
+
+def test_a_status_names_all_targets_that_are_followed():
+    status = Status(State.TRACKING, target_id="b", targets=("a", "b"))
+    message = conversions.to_status_message(status, "/tracker")
+    assert {item.key: item.value for item in message.values}["targets"] == "a, b"
+    assert message.hardware_id == "b"
 
 
 def test_a_turned_box_is_refused():

@@ -1,4 +1,4 @@
-"""Which target is followed: asked for, learned beside the stream, undone, paused, frozen, forgotten."""
+"""Which targets are followed: asked for, learned beside the stream, undone, removed, paused, frozen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest.importorskip("vision_msgs")
 
 from std_msgs.msg import Header
 
-from recip_tracker_core.errors import LearningError, NotInitialisedError, TargetFileError
+from recip_tracker_core.errors import ConfigError, LearningError, NotInitialisedError, TargetFileError
 from recip_tracker_core.types import BoundingBox, Frame, TrackResult, TrackStatus
 from recip_tracker_ros.following import Following
 from recip_tracker_ros.frame_buffer import FrameBuffer
@@ -46,7 +46,10 @@ class FakeTracker:
             raise self.failure
         return self.update(frame)
 
-    def update(self, frame: Frame) -> TrackResult:
+    def wanted(self, frame: Frame) -> None:
+        """It looks for itself."""
+
+    def update(self, frame: Frame, look: None = None) -> TrackResult:
         self.seen.append(frame.index)
         return TrackResult(BOX, TrackStatus.TRACKED, 1.0, 1.0, frame.stamp_ns, 1)
 
@@ -75,16 +78,17 @@ class HeldTracker(FakeTracker):
 class Scene:
     """A stream, an operator and what is heard of them."""
 
-    def __init__(self, blank: FakeTracker | None = None) -> None:
+    def __init__(self, blank: FakeTracker | None = None, most: int = 1) -> None:
         self.family: list[FakeTracker] = []
         blank = blank or FakeTracker(self.family)
         blank.family = self.family
         self.buffer = FrameBuffer(seconds=60.0, megabytes=64)
         self.heard: list[tuple[str, str]] = []
-        self.answers: list[tuple[int, str]] = []
+        self.answers: list[tuple[int, str]] = []  # of the current target
+        self.frames: list[tuple[int, list[str]]] = []  # the same with all targets
         self.choices: list[BoundingBox] = []
         self._woken = threading.Event()
-        self.following = Following(blank, self.buffer, self, self._woken.set)
+        self.following = Following(blank, self.buffer, self, self._woken.set, most)
         self.count = 0
 
     def announced(self, state, reason, stamp_ns):
@@ -96,8 +100,9 @@ class Scene:
     def understood(self, recent, choice, target):
         self.choices.append(choice.box)
 
-    def answered(self, recent, result, target):
-        self.answers.append((recent.frame.index, target.target_id))
+    def answered(self, recent, answers):
+        self.frames.append((recent.frame.index, [target.target_id for target, _ in answers]))
+        self.answers.append((recent.frame.index, answers[-1][0].target_id))
 
     def picture(self) -> bool:
         """One more frame of the stream, 100 ms after the last."""
@@ -356,7 +361,7 @@ def test_closing_ends_a_fit(held):
 def failing_again(tracker: FakeTracker) -> None:
     """From now on every frame fails, as when a device has no memory left."""
 
-    def update(frame: Frame) -> TrackResult:
+    def update(frame: Frame, look: None = None) -> TrackResult:
         raise RuntimeError("out of memory")
 
     tracker.update = update
@@ -450,9 +455,324 @@ def test_a_node_that_is_gone_does_not_break_the_thread_that_tells_it(scene):
     def gone() -> None:
         raise RuntimeError("cannot use Destroyable because destruction was requested")
 
-    scene.following._wake = gone
+    scene.following._joinings._wake = gone
     scene.picture()
     scene.ask()
     scene.following._joining.wait()
     scene.following.work_off()
     assert scene.answers == [(0, "1")]
+
+
+# Several targets
+
+
+@pytest.fixture
+def several():
+    """A scene in which up to three targets are followed."""
+    made = Scene(most=3)
+    made.picture()
+    yield made
+    made.following.close()
+    made.buffer.close()
+
+
+@pytest.fixture
+def held_several():
+    """The same, in which 'a' is followed and every further fit lasts until it is let go."""
+    made = Scene(HeldTracker([]), most=3)
+    made.picture()
+    made.ask(target_id="a")
+    let_go(made, 0)
+    made.hear(lambda: not made.following.is_joining)
+    yield made
+    for tracker in made.family:
+        tracker.may_end.set()
+    made.following.close()
+    made.buffer.close()
+
+
+def let_go(scene: Scene, index: int) -> None:
+    """The fit of the tracker that was made as that one may end."""
+    scene.family[index].may_end.set()
+
+
+def following(scene: Scene) -> list[str]:
+    """The ids that one more frame is answered for."""
+    scene.picture()
+    return scene.frames[-1][1]
+
+
+def test_a_new_id_adds_a_target_and_all_are_followed_in_each_frame(several):
+    trackers = [several.follow(target_id=name) for name in ("a", "b")]
+    several.pictures(2)
+    assert several.frames[-2:] == [(1, ["a", "b"]), (2, ["a", "b"])]
+    assert [tracker.seen for tracker in trackers] == [[0, 1, 2], [0, 1, 2]]
+    assert several.following.current.target_id == "b"  # given last
+
+
+def test_targets_without_an_id_have_different_numbers(several):
+    for wanted in ("2", "", ""):
+        several.follow(target_id=wanted)
+    assert following(several) == ["2", "1", "3"]
+
+
+def test_the_others_are_followed_in_every_frame_while_one_more_is_learned_and_catches_up(held_several):
+    held_several.ask(target_id="b")
+    held_several.pictures(3)
+    assert held_several.frames[-3:] == [(1, ["a"]), (2, ["a"]), (3, ["a"])]
+    let_go(held_several, 1)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert held_several.family[1].seen[0] == 0
+    assert held_several.family[1].seen[-1] == 3
+    assert following(held_several) == ["a", "b"]
+    indices = [index for index, _ in held_several.frames]
+    assert indices == sorted(set(indices))  # one answer a frame
+
+
+def test_requests_that_come_while_one_is_learned_wait_their_turn_on_their_own_frame(held_several):
+    held_several.ask(target_id="b")
+    held_several.picture()
+    held_several.ask(target_id="c")
+    assert held_several.heard[-1] == ("initialising", "accepted: target 'c' waits until 'b' is learned")
+    assert len(held_several.family) == 2
+    held_several.picture()
+    let_go(held_several, 1)
+    held_several.hear(lambda: len(held_several.family) == 3)
+    assert held_several.following.current.target_id == "c"
+    let_go(held_several, 2)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert held_several.family[2].seen[0] == 1  # the newest when it was asked for
+    assert following(held_several) == ["a", "b", "c"]
+
+
+def test_a_request_with_the_id_of_one_that_is_learned_or_waits_replaces_it(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c", class_id="cup")
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c", class_id="mug")
+    assert [tracker.is_closed for tracker in held_several.family] == [False, True, False]
+    let_go(held_several, 2)
+    held_several.hear(lambda: len(held_several.family) == 4)
+    let_go(held_several, 3)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert following(held_several) == ["a", "b", "c"]
+    assert held_several.following.target.class_id == "mug"
+
+
+def test_one_that_cannot_be_learned_does_not_hold_up_the_line_nor_the_others(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c")
+    held_several.family[1].failure = LearningError("the weights are not finite")
+    let_go(held_several, 1)
+    held_several.hear(lambda: len(held_several.family) == 3)
+    assert ("refused", "init refused: the weights are not finite") in held_several.heard
+    let_go(held_several, 2)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert following(held_several) == ["a", "c"]
+
+
+def test_a_first_answer_that_fails_does_not_hold_up_the_line():
+    scene = Scene(HeldTracker([]), most=2)
+    scene.picture()
+    scene.ask(target_id="a")
+    scene.ask(target_id="b")
+    scene.answered = None  # whoever calls it fails
+    let_go(scene, 0)
+    with pytest.raises(TypeError):
+        scene.hear(lambda: len(scene.family) == 2)
+    assert scene.following.current.target_id == "b"
+    let_go(scene, 1)
+    scene.following.close()
+    scene.buffer.close()
+
+
+def test_a_target_that_is_learned_anew_is_followed_as_it_was_until_then_and_stays_if_that_fails(held_several):
+    old = held_several.family[0]
+    held_several.ask(target_id="a")
+    assert following(held_several) == ["a"]
+    held_several.family[1].failure = LearningError("the weights are not finite")
+    let_go(held_several, 1)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    held_several.picture()
+    assert old.seen == [0, 1, 2]
+    held_several.ask(target_id="a")
+    let_go(held_several, 2)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert following(held_several) == ["a"]
+    assert old.seen == [0, 1, 2]
+    assert held_several.family[2].seen[-1] == 3
+
+
+def test_one_too_many_is_refused_with_those_that_there_are(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c")
+    for wanted, which in (("d", "target 'd'"), ("", "a new target")):
+        held_several.ask(target_id=wanted)
+        assert held_several.heard[-1] == (
+            "refused",
+            f"init refused: {which} is one too many: 'max_targets' is 3, and targets 'a', 'b', 'c' are "
+            "followed; remove one first, by ~/remove",
+        )
+    assert len(held_several.family) == 2
+    held_several.ask(target_id="a")  # takes no room of its own
+    assert "waits" in held_several.heard[-1][1]
+
+
+def test_all_that_is_asked_for_before_the_first_image_begins_with_it():
+    scene = Scene(most=3)
+    for name in ("a", "b", "c", "d"):
+        scene.ask(target_id=name)
+    scene.picture()
+    scene.hear(lambda: not scene.following.is_joining)
+    assert following(scene) == ["a", "b", "c"]
+    assert [reason for state, reason in scene.heard if state == "refused" and "'d'" in reason]
+    scene.following.close()
+    scene.buffer.close()
+
+
+def test_a_target_that_is_removed_is_followed_no_more_and_the_one_before_is_the_current(several):
+    trackers = [several.follow(target_id=name) for name in ("a", "b", "c")]
+    assert several.following.remove("c") == "target 'c' is followed no more"
+    assert several.following.current.target_id == "b"
+    several.following.remove("a")
+    assert following(several) == ["b"]
+    assert [tracker.is_closed for tracker in trackers] == [True, False, True]
+    with pytest.raises(NotInitialisedError, match="no target 'a': target 'b' is followed"):
+        several.following.remove("a")
+    several.following.remove("b")
+    assert not several.picture()
+    with pytest.raises(NotInitialisedError, match="no target is followed"):
+        several.following.remove("b")
+
+
+def test_a_target_can_be_removed_before_it_is_known(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c")
+    held_several.following.remove("b")
+    assert held_several.family[1].is_closed
+    assert held_several.following.current.target_id == "c"
+    held_several.ask(target_id="d")
+    held_several.following.remove("d")
+    let_go(held_several, 2)
+    held_several.hear(lambda: not held_several.following.is_joining)
+    assert following(held_several) == ["a", "c"]
+    assert len(held_several.family) == 3
+
+
+def test_a_removed_target_is_not_learned_anew_by_a_request_that_waits_for_its_image(several):
+    several.follow(target_id="a")
+    several.ask(target_id="a", stamp_ns=200 * MS)
+    several.following.remove("a")
+    several.pictures(3)
+    assert len(several.family) == 1
+
+
+def test_removing_a_target_makes_room_for_another(several):
+    for name in ("a", "b", "c"):
+        several.follow(target_id=name)
+    several.following.remove("b")
+    several.follow(target_id="d")
+    assert following(several) == ["a", "c", "d"]
+
+
+def test_undoing_removes_the_target_that_was_added_even_the_first(several):
+    trackers = [several.follow(target_id=name) for name in ("a", "b")]
+    assert "target 'a' is followed" in several.following.undo()
+    assert following(several) == ["a"]
+    assert [tracker.is_closed for tracker in trackers] == [False, True]
+    several.following.reset()
+    several.follow(target_id="c")
+    assert "no target is followed" in several.following.undo()
+    assert not several.picture()
+
+
+def test_undoing_brings_back_what_was_learned_anew_and_what_was_current(several):
+    old, other, new = (several.follow(target_id=name) for name in ("a", "b", "a"))
+    assert several.following.target.target_id == "a"
+    several.following.undo()
+    assert following(several) == ["a", "b"]
+    assert [tracker.is_closed for tracker in (old, other, new)] == [False, False, True]
+    assert old.seen[-1] == 1
+
+
+def test_what_was_removed_is_not_brought_back(several):
+    old, _, new, _ = (several.follow(target_id=name) for name in ("a", "b", "a", "c"))
+    several.following.remove("a")
+    several.following.undo()
+    assert following(several) == ["b"]
+    assert old.is_closed
+    assert new.is_closed
+
+
+def test_after_the_target_that_was_added_last_is_removed_there_is_nothing_to_undo(several):
+    for name in ("a", "b"):
+        several.follow(target_id=name)
+    several.following.remove("b")
+    with pytest.raises(NotInitialisedError, match="from before"):
+        several.following.undo()
+    assert following(several) == ["a"]
+
+
+def test_a_request_that_replaces_one_in_line_is_the_last_one(held_several):
+    for name in ("b", "c", "a", "c"):
+        held_several.ask(target_id=name)
+    held_several.following.undo()
+    let_go(held_several, 1)
+    held_several.hear(lambda: len(held_several.family) == 3)
+    assert held_several.following.current.target_id == "a"
+
+
+def test_undoing_withdraws_the_last_request_first(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c")
+    assert held_several.following.undo() == "the request is withdrawn"
+    assert held_several.following.current.target_id == "b"
+    held_several.following.undo()
+    assert not held_several.following.is_joining
+    assert len(held_several.family) == 2
+    assert following(held_several) == ["a"]
+
+
+def test_pausing_and_freezing_are_for_all_targets(several):
+    trackers = [several.follow(target_id=name) for name in ("a", "b")]
+    several.following.freeze(True)
+    trackers.append(several.follow(target_id="c"))
+    assert [tracker.learns for tracker in trackers] == [False] * 3
+    several.following.freeze(False)
+    assert [tracker.learns for tracker in trackers] == [True] * 3
+    several.following.pause(True)
+    assert not several.picture()
+    several.following.pause(False)
+    assert following(several) == ["a", "b", "c"]
+
+
+def test_a_loaded_target_is_added_where_there_is_room_and_the_current_one_is_saved(several, tmp_path):
+    for name in ("a", "b"):
+        several.follow(target_id=name)
+    assert "'b'" in several.following.save(tmp_path / "target")
+    several.picture()
+    count = len(several.frames)
+    assert "'1'" in several.following.load(tmp_path / "target")
+    assert len(several.frames) == count  # one answer a frame
+    assert following(several) == ["a", "b", "1"]
+    with pytest.raises(ConfigError, match="'max_targets' is 3, and targets 'a', 'b', '1' are followed"):
+        several.following.load(tmp_path / "target")
+    assert len(several.family) == 3
+
+
+def test_a_reset_forgets_all_targets_and_all_requests(held_several):
+    held_several.ask(target_id="b")
+    held_several.ask(target_id="c")
+    held_several.following.reset()
+    assert not held_several.picture()
+    assert [tracker.is_closed for tracker in held_several.family] == [True, True]
+    assert held_several.following.current is None
+
+
+def test_a_target_that_fails_fails_the_frame_until_it_is_removed(several):
+    several.follow(target_id="a")
+    failing_again(several.follow(target_id="b"))
+    with pytest.raises(RuntimeError, match="memory"):
+        several.picture()
+    several.following.remove("b")
+    assert following(several) == ["a"]
