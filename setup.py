@@ -39,6 +39,7 @@ setup(
     extras_require={
         # the backbone twice as fast on a CPU
         "onnx": ["onnxruntime", "onnx"],
+        "openvino": ["openvino", "onnx"],
         # recip-tracker, the command line
         "cli": ["typer", "rich", "av", "rosbags", "PyYAML"],
         # recip-tracker weights: converts what authors publish

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import cv2
+import numpy as np
 import torch
 
 from . import locating_tracker
 from .backbones import Backbone, load_backbone
-from .backbones.engines import with_engine
+from .backbones.engines import Wish, with_engine
 from .classifier import Head
 from .confidence import Judge
 from .config import TrackerConfig
@@ -15,6 +19,7 @@ from .encoding import MapSource
 from .errors import ConfigError
 from .gaussian_build import build_gaussian, build_margin_judge
 from .gaussian_tracker import GaussianTracker
+from .lanes import Lane
 from .levels import AtFeatures, check_level
 from .locating_tracker import LocatingTracker
 from .locator import Locator
@@ -27,6 +32,7 @@ from .shared_parts import build_head, build_recipe, build_updater, check_region,
 from .target_contents import LocatedFormat
 from .teaching import ClassifierTeacher, Teacher
 from .tracker import Tracker
+from .types import BoundingBox, Frame
 
 # Of the map: what of each stage is kept, and of the colour. More was no better.
 MAP_STAGES, MAP_CHANNELS, COLOR_CHANNELS = ("s4", "s8", "s16"), (16, 16, 24), 6
@@ -72,7 +78,8 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
     check_region(config.map.region_px, config.map.target_px, backbone, "map")
     check_stages(backbone)
     check_level(config.attention.level, "map", tuple(backbone.stages), MAP_STAGES)
-    source = build_source(config, with_engine(backbone, config.backbone.engine, MAP_STAGES, device), device)
+    engine = with_engine(backbone, config.backbone.engine, MAP_STAGES, engine_wish(config, device))
+    source = build_source(config, engine, device)
     grid, step = config.locator.grid, backbone.granularity_px
     locator = Locator(config.locator, source.stage, config.map.region_px, config.seed)
     refiner = BoxRefiner(config.refiner, source.stage, config.seed)
@@ -86,7 +93,8 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
         judge=judge,
         watch=watch,
         searcher=Searcher(observer, judge, config.recovery),
-        updater=build_updater(config, teacher),
+        updater=build_updater(config, teacher, device),
+        lane=Lane(device, is_urgent=True),
         painter=MapPainter(
             build_source(config, backbone, device),  # gradients flow through torch alone
             config.map.target_px,
@@ -107,6 +115,32 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
         ),
     )
     return LocatingTracker(parts)
+
+
+def engine_wish(config: TrackerConfig, device: torch.device) -> Wish:
+    """How the network of a locator is computed."""
+    settings, is_beside = config.backbone, config.update.updater == "background"
+    threads = settings.threads or (min(2, processors()) if is_beside else 1)
+    return Wish(device, threads, is_reduced=settings.precision == "reduced")
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warm_up(blank: Tracker) -> None:
+    """Do all that a target asks for once, so that its first fit and first frames find everything loaded.
+
+    Args:
+        blank: a tracker, whose parts are used; no target of its own changes.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    image = np.asarray(cv2.resize(noise, (320, 240)), np.uint8)
+    with contextlib.closing(blank.another()) as tracker:
+        tracker.init(Frame(image), BoundingBox(130, 90, 60, 60))
+        for _ in range(2):
+            tracker.update(Frame(image))
 
 
 def check_stages(backbone: Backbone) -> None:

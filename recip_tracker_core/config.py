@@ -33,8 +33,21 @@ class Backbone:
     engine: str = option(
         "auto",
         "What computes it: 'auto' takes onnxruntime on the CPU where it and onnx are installed (half of "
-        "torch's time, the same features), else torch.",
-        choices=("auto", "torch", "onnxruntime"),
+        "torch's time, the same features) and CUDA graphs on a GPU, else torch; 'openvino' is for CPUs.",
+        choices=("auto", "torch", "onnxruntime", "openvino", "cuda_graphs"),
+    )
+    precision: str = option(
+        "full",
+        "Of its arithmetic: 'full', or 'reduced' where the device is faster with it: bfloat16, by 'openvino' "
+        "or 'cuda_graphs'.",
+        choices=("full", "reduced"),
+    )
+    threads: int = option(
+        0,
+        "Threads that compute it on the CPU by 'onnxruntime' or 'openvino'; 0 takes two, if there are two "
+        "processors, where learning runs beside tracking, else one.",
+        low=0,
+        high=1024,
     )
 
 

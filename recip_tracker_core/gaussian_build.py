@@ -57,7 +57,7 @@ def build_gaussian(
         classifier=FcClassifier(config.search.best, config.classifier.witness_share),
         judge=build_margin_judge(config),
         memory=SampleMemory(config.memory.long_frames, config.memory.short_frames),
-        updater=build_updater(config, teach),
+        updater=build_updater(config, teach, device),
         painter=painter,
         schedule=build_schedule(config),
         file_format=DrawnFormat(backbone, source.channels, source.grid, source.kept_px, head, config),

@@ -17,6 +17,7 @@ from .appearance import Appearance, FirstLook, Lesson, Part
 from .confidence import History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
+from .lanes import Lane
 from .located_target import Target
 from .observing import Look, Observer, Sight, View, Wanted
 from .painting import AttentionPicture, MapPainter
@@ -45,6 +46,7 @@ class Parts:
     watch: RivalWatch
     searcher: Searcher
     updater: Updater[FirstLook | Lesson, Appearance]
+    lane: Lane
     painter: MapPainter
     settings: config.TrackerConfig
     file_format: LocatedFormat
@@ -97,10 +99,11 @@ class LocatingTracker:
         clock, target = Clock(), self._seen_in(frame)
         target = replace(target, frames=target.frames + 1)
         published = self._parts.updater.latest
-        if target.standing.status is TrackStatus.LOST:
-            self._target, signals = self._sought(frame, target, published.model, clock)
-        else:
-            self._target, signals = self._followed(frame, target, published.model, clock, look)
+        with self._parts.lane.entered():
+            if target.standing.status is TrackStatus.LOST:
+                self._target, signals = self._sought(frame, target, published.model, clock)
+            else:
+                self._target, signals = self._followed(frame, target, published.model, clock, look)
         standing = self._target.standing
         score = signals.margin if np.isfinite(signals.margin) else signals.peak
         return TrackResult(

@@ -13,9 +13,10 @@ from .backbones import Backbone
 from .classifier import Head
 from .config import TrackerConfig
 from .errors import ConfigError
+from .lanes import Lane
 from .learning import Recipe
 from .levels import Level
-from .updater import BackgroundUpdater, InlineUpdater, Updater
+from .updater import BackgroundUpdater, InlineUpdater, Learn, Updater
 
 Request = TypeVar("Request")
 Model = TypeVar("Model")
@@ -100,8 +101,14 @@ def build_recipe(config: TrackerConfig, level: Level) -> Recipe:
 
 
 def build_updater(
-    config: TrackerConfig, learn: Callable[[Request, Model | None, Callable[[], bool]], Model | None]
+    config: TrackerConfig, learn: Learn[Request, Model], device: torch.device
 ) -> Updater[Request, Model]:
-    """The updater that ``update.updater`` names."""
+    """The updater that ``update.updater`` names; where the device has lanes, learning has the patient one."""
     kind = BackgroundUpdater if config.update.updater == "background" else InlineUpdater
-    return kind(learn)
+    lane = Lane(device, is_urgent=False)
+
+    def learned(request: Request, latest: Model | None, should_stop: Callable[[], bool]) -> Model | None:
+        with lane.entered():
+            return learn(request, latest, should_stop)
+
+    return kind(learned)

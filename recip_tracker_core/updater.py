@@ -134,10 +134,8 @@ class InlineUpdater(Generic[Request, Model]):
 
     def fit(self, request: Request, rest: Request | None = None) -> Published[Model]:
         """See :class:`Updater`."""
-        if rest is None:
-            model = self._begin(request)
-        else:
-            model = self._learn(rest, None, lambda: self._is_closed)  # of a target that nothing is known of
+        # Nothing is known of a target whose fit has not begun: what there is of another is not gone on with.
+        model = self._learn(rest or request, None, lambda: self._is_closed)
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._latest = _next(self._latest, model)

@@ -24,7 +24,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2D
 
-from recip_tracker_core.build import build_tracker
+from recip_tracker_core.build import build_tracker, warm_up
 from recip_tracker_core.errors import FrameError, RecipTrackerError
 from recip_tracker_core.updater import UpdateStatistics
 
@@ -108,6 +108,7 @@ class TrackerNode(LifecycleNode):  # type: ignore[misc]
         try:
             config, self._own = parameters.read(self)
             blank = build_tracker(config)
+            warm_up(blank)
             buffer = FrameBuffer(self._own.buffer.seconds, self._own.buffer.megabytes)
             following = Following(blank, buffer, self._reporter, self._wake.trigger, self._own.max_targets)
             outputs = Outputs(self, blank.maker, self._own)

@@ -70,6 +70,7 @@ ROOMS = (
     "box_crops",
     "features",
     "backbones",
+    "lanes",
     "sampling",
     "quasirandom",
     "motion",
@@ -101,6 +102,7 @@ LIBRARIES = {"numpy", "cv2", "torch"}
 OPTIONAL = {
     "backbones.onnx_backbone": {"onnxruntime"},
     "backbones.onnx_graph": {"onnx"},
+    "backbones.openvino_backbone": {"openvino"},
     "backbones.matconvnet": {"scipy"},
     "backbones.weight_files": {"scipy", "safetensors"},
 }

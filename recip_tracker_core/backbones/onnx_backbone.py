@@ -55,7 +55,9 @@ class OnnxBackbone:
         with self._making:
             if stages not in self._sessions:
                 options = onnxruntime.SessionOptions()  # by default, all optimisations of the graph
-                options.intra_op_num_threads = options.inter_op_num_threads = self._threads
+                options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+                # Those that wait for work sleep: spinning they would take the processor that learning needs.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 self._sessions[stages] = onnxruntime.InferenceSession(
                     onnx_model(self._network, stages), options, providers=["CPUExecutionProvider"]
                 )

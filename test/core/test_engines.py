@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recip_tracker_core.backbones import REGISTRY, Backbone, Stage, load_backbone
-from recip_tracker_core.backbones.engines import with_engine
+from recip_tracker_core.backbones.engines import Wish, with_engine
+from recip_tracker_core.backbones.graphed_backbone import GraphedBackbone
 from recip_tracker_core.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -44,9 +46,16 @@ def network(request: pytest.FixtureRequest) -> Backbone:
     return loaded(request.param)
 
 
-@pytest.fixture(scope="module")
-def engine(network: Backbone, onnxruntime: None) -> Backbone:
-    return with_engine(network, "onnxruntime", tuple(network.stages), CPU)
+def engine_of(network: Backbone, name: str, **wish: Any) -> Backbone:
+    """On the CPU; skips where it is not installed."""
+    pytest.importorskip(name)
+    pytest.importorskip("onnx")
+    return with_engine(network, name, tuple(network.stages), Wish(CPU, **wish))
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
+def engine(network: Backbone, request: pytest.FixtureRequest) -> Backbone:
+    return engine_of(network, request.param)
 
 
 def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -101,12 +110,14 @@ def test_a_gradient_is_refused_rather_than_lost(engine: Backbone) -> None:
         engine(images, tuple(engine.stages))
 
 
-@needs_onnxruntime
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_threads_that_call_it_at_once_each_get_their_own_answer(
-    network: Backbone, photograph: Photograph
+    network: Backbone, photograph: Photograph, name: str
 ) -> None:
     stages = tuple(network.stages)
-    engine = with_engine(network, "onnxruntime", stages[:1], CPU)  # the threads make the other session
+    pytest.importorskip(name)
+    pytest.importorskip("onnx")
+    engine = with_engine(network, name, stages[:1], Wish(CPU))  # the threads make the other session
     images = [network.normalized(photograph(32, 32 * sides).cpu()) for sides in (1, 2, 3, 4)]
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = list(pool.map(lambda image: engine(image, stages), 4 * images))
@@ -119,7 +130,7 @@ def test_making_it_says_nothing(network: Backbone, capfd: pytest.CaptureFixture[
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in network.stages:
-            with_engine(network, "onnxruntime", (name,), CPU)
+            with_engine(network, "onnxruntime", (name,), Wish(CPU))
     assert capfd.readouterr() == ("", "")
 
 
@@ -149,7 +160,7 @@ def absent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 def test_auto_is_torch_where_a_library_is_absent(network: Backbone, absent: str) -> None:
-    assert with_engine(network, "auto", tuple(network.stages), CPU) is network
+    assert with_engine(network, "auto", tuple(network.stages), Wish(CPU)) is network
 
 
 def test_an_engine_that_is_absent_is_refused_with_what_to_install(network: Backbone, absent: str) -> None:
@@ -157,11 +168,39 @@ def test_an_engine_that_is_absent_is_refused_with_what_to_install(network: Backb
     if absent == "onnx":
         pytest.importorskip("onnxruntime")  # it is looked for first
     with pytest.raises(ConfigError, match=expected):
-        with_engine(network, "onnxruntime", tuple(network.stages), CPU)
+        with_engine(network, "onnxruntime", tuple(network.stages), Wish(CPU))
 
 
-def test_auto_is_onnxruntime_on_the_cpu(network: Backbone, engine: Backbone) -> None:
-    assert type(with_engine(network, "auto", tuple(network.stages), CPU)) is type(engine)
+def test_auto_is_onnxruntime_on_the_cpu(network: Backbone) -> None:
+    expected = type(engine_of(network, "onnxruntime"))
+    assert type(with_engine(network, "auto", tuple(network.stages), Wish(CPU))) is expected
+
+
+def test_how_many_threads_compute_it_changes_no_bit(network: Backbone, photograph: Photograph) -> None:
+    images = network.normalized(photograph(96, 96).cpu())
+    stages = tuple(network.stages)
+    one, two = (engine_of(network, "onnxruntime", threads=count)(images, stages) for count in (1, 2))
+    assert all(torch.equal(one[name], two[name]) for name in stages)
+
+
+def test_reduced_precision_is_near_to_full_and_not_the_same(
+    network: Backbone, photograph: Photograph
+) -> None:
+    try:
+        reduced = engine_of(network, "openvino", is_reduced=True)
+    except ConfigError as error:
+        pytest.skip(str(error))  # a processor without it
+    images, stages = network.normalized(photograph(96, 96).cpu()), tuple(network.stages)
+    expected, found = network(images, stages), reduced(images, stages)
+    for name in stages:
+        error = ((found[name] - expected[name]).norm() / expected[name].norm()).item()
+        assert 1e-4 < error < 0.08, name
+
+
+def test_reduced_precision_is_refused_of_an_engine_that_has_none(network: Backbone) -> None:
+    for engine_name in ("auto", "torch", "onnxruntime"):
+        with pytest.raises(ConfigError, match=rf"'reduced' goes with .*openvino.*got '{engine_name}'"):
+            with_engine(network, engine_name, tuple(network.stages), Wish(CPU, is_reduced=True))
 
 
 @needs_onnxruntime
@@ -171,10 +210,10 @@ def test_a_network_with_other_operations_stays_in_torch_by_auto_and_is_refused_b
 ) -> None:
     network = loaded(name)
     stages = tuple(network.stages)
-    assert with_engine(network, "auto", stages, CPU) is network
+    assert with_engine(network, "auto", stages, Wish(CPU)) is network
     expected = f"cannot compute this network: no ONNX node is written for '{operation}'.*'auto' or 'torch'"
     with pytest.raises(ConfigError, match=expected):
-        with_engine(network, "onnxruntime", stages, CPU)
+        with_engine(network, "onnxruntime", stages, Wish(CPU))
 
 
 @needs_onnxruntime
@@ -189,23 +228,75 @@ def test_the_layers_between_two_levels_stay_in_torch(
     assert found.requires_grad
 
 
+@pytest.mark.parametrize("device_name", ["cpu", "cuda"])
+def test_torch_is_the_network_itself(network: Backbone, device_name: str) -> None:
+    assert with_engine(network, "torch", tuple(network.stages), Wish(torch.device(device_name))) is network
+
+
 @pytest.mark.parametrize(
-    ("engine_name", "device_name"), [("torch", "cpu"), ("torch", "cuda"), ("auto", "cuda")]
+    ("name", "own", "other"),
+    [("onnxruntime", "cpu", "cuda:0"), ("openvino", "cpu", "cuda:0"), ("cuda_graphs", "cuda", "cpu")],
 )
-def test_torch_is_the_network_itself(network: Backbone, engine_name: str, device_name: str) -> None:
-    assert with_engine(network, engine_name, tuple(network.stages), torch.device(device_name)) is network
-
-
-def test_onnxruntime_is_refused_on_cuda(network: Backbone) -> None:
-    with pytest.raises(
-        ConfigError, match=r"'onnxruntime' computes on the CPU alone.*'cuda:0'.*choose 'auto'"
-    ):
-        with_engine(network, "onnxruntime", tuple(network.stages), torch.device("cuda:0"))
+def test_an_engine_is_refused_on_a_device_that_is_not_its_own(
+    network: Backbone, name: str, own: str, other: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"'{name}' computes on '{own}' alone.*'{other}'.*choose 'auto'"):
+        with_engine(network, name, tuple(network.stages), Wish(torch.device(other)))
 
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are(network: Backbone) -> None:
-    with pytest.raises(ConfigError, match=r"\['auto', 'torch', 'onnxruntime'\], got 'tensorflow'"):
-        with_engine(network, "tensorflow", tuple(network.stages), CPU)
+    known = r"\['auto', 'torch', 'onnxruntime', 'openvino', 'cuda_graphs'\]"
+    with pytest.raises(ConfigError, match=rf"{known}, got 'tensorflow'"):
+        with_engine(network, "tensorflow", tuple(network.stages), Wish(CPU))
+
+
+def test_auto_on_cuda_is_described_as_the_network_is(network: Backbone) -> None:
+    graphed = with_engine(network, "auto", tuple(network.stages), Wish(torch.device("cuda")))
+    assert isinstance(graphed, GraphedBackbone)
+    assert graphed.stages == network.stages
+    assert graphed.granularity_px == network.granularity_px
+
+
+def test_what_cannot_be_recorded_is_launched_step_by_step_and_that_is_said_once(
+    network: Backbone,
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    graphed = GraphedBackbone(network, CPU, is_reduced=False)
+    monkeypatch.setattr(graphed, "_record", refuse)
+    images, stages = network.normalized(photograph(64, 64).cpu()), tuple(network.stages)
+    for _ in range(2):
+        assert_equal(graphed(images, stages), network(images, stages))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "operation not permitted" in said
+
+
+def test_a_recording_answers_as_the_network_does_and_keeps_nothing_of_an_answer(
+    backbone: Backbone, photograph: Photograph, device: torch.device
+) -> None:
+    if device.type != "cuda":
+        pytest.skip("there are CUDA graphs on CUDA devices alone")
+    graphed = GraphedBackbone(backbone, device, is_reduced=False)
+    stages = tuple(backbone.stages)
+    with torch.no_grad():
+        first, second = (backbone.normalized(photograph(64, side).to(device)[:1]) for side in (64, 64))
+        second = second.flip(-1)
+        found = [graphed(images, stages) for images in (first, second, first)]
+        for features, images in zip(found, (first, second, first), strict=True):
+            assert_equal(features, backbone(images, stages))
+        reduced = GraphedBackbone(backbone, device, is_reduced=True)(first, stages)
+    for name in stages:
+        assert (reduced[name] - found[0][name]).norm() < 0.08 * found[0][name].norm()
+
+
+def test_a_gradient_flows_through_the_network_and_not_through_a_recording(network: Backbone) -> None:
+    graphed = GraphedBackbone(network, CPU, is_reduced=False)
+    images = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    assert graphed(images, tuple(network.stages))[next(iter(network.stages))].requires_grad
 
 
 class OneLayer(nn.Module):
@@ -254,7 +345,9 @@ def test_each_operation_means_what_it_means_in_torch(
 ) -> None:
     network = OneLayer(layer, after)
     images = photograph(16, 32).cpu() / 16  # both ends of relu6 are reached
-    assert_equal(with_engine(network, "onnxruntime", ("s1",), CPU)(images, ("s1",)), network(images, ("s1",)))
+    assert_equal(
+        with_engine(network, "onnxruntime", ("s1",), Wish(CPU))(images, ("s1",)), network(images, ("s1",))
+    )
 
 
 @needs_onnxruntime
@@ -272,6 +365,6 @@ def test_a_network_that_cannot_be_written_is_refused_and_stays_in_torch_by_auto(
     after: Callable[[Tensor], Tensor], reason: str
 ) -> None:
     network = OneLayer(nn.Conv2d(3, 4, 1), after)
-    assert with_engine(network, "auto", ("s1",), CPU) is network
+    assert with_engine(network, "auto", ("s1",), Wish(CPU)) is network
     with pytest.raises(ConfigError, match=rf"'onnxruntime' cannot compute this network: .*{reason}.*'torch'"):
-        with_engine(network, "onnxruntime", ("s1",), CPU)
+        with_engine(network, "onnxruntime", ("s1",), Wish(CPU))

@@ -77,7 +77,9 @@ def test_the_recipe_has_every_number_that_was_given(reduction: str, is_mean: boo
 @pytest.mark.parametrize(("name", "kind"), [("inline", InlineUpdater), ("background", BackgroundUpdater)])
 def test_the_updater_is_the_one_that_was_named(name: str, kind: type) -> None:
     config = replaced(TrackerConfig(), {"update.updater": name})
-    updater = build_updater(config, lambda request, latest, should_stop: f"model of {request}")
+    updater = build_updater(
+        config, lambda request, latest, should_stop: f"model of {request}", torch.device("cpu")
+    )
     assert isinstance(updater, kind)
     assert updater.fit("it").model == "model of it"
     updater.close()
