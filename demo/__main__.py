@@ -32,7 +32,6 @@ from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 
-RATE_ON_CPU_HZ = 10.0
 LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log", f"{DRAWN}.mp4")
 
 console = Console()
@@ -47,7 +46,7 @@ def demo(
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Frames a second; the video's own on a GPU, else 10.")
+        float | None, typer.Option(min=0.1, help="Frames a second, if not the video's own.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="For how long at least the video is played.")] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the tracker.")] = 0,
@@ -92,7 +91,6 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
     """
     size = video_size(clip.path)
     box = BoundingBox(*clip.box).clipped(size.width, size.height)
-    has_gpu = torch.cuda.is_available()
     for name in LEAVINGS:
         old = out / name
         if old == clip.path:
@@ -104,10 +102,10 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
         video=str(clip.path),
         size=size.published,
         box=scaled((box.x, box.y, box.w, box.h), size.scale),
-        rate_hz=rate_hz or (size.rate_hz if has_gpu else RATE_ON_CPU_HZ),
+        rate_hz=rate_hz or size.rate_hz,
         seconds=seconds,
         seed=seed,
-        device=torch.cuda.get_device_name() if has_gpu else "cpu",
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         out=str(out),
         truth=tuple(there and scaled(there, size.scale) for there in clip.truth),
     )
