@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -55,8 +56,11 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(N, channels, grid, grid) to (N, 2) class scores f_c; the generator draws the dropout."""
-        scores, _ = self._passed(features, generator)
-        return scores
+        if self.training:
+            scores, _ = self._passed(features, generator)
+            return scores
+        hidden = F.relu(self.fc5(F.relu(self.fc4(self._weighed(features)))))
+        return torch.as_tensor(self.fc6(hidden))
 
     def with_gradients(
         self, features: Tensor, generator: torch.Generator | None = None
@@ -80,12 +84,16 @@ class Head(nn.Module):
         self, features: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(N, 2) scores, and the (N, hidden) slopes of the hidden units: 0 where inactive or dropped."""
+        x, slope4 = self._activated(self.fc4(self._weighed(features)), generator)
+        x, slope5 = self._activated(self.fc5(x), generator)
+        return self.fc6(x), (slope4, slope5)
+
+    def _weighed(self, features: Tensor) -> Tensor:
+        """(N, cells * channels): what the first layer reads."""
         x = features.permute(0, 2, 3, 1).flatten(1, 2)  # pooled features have their channels last in memory
         if self.weighing is not None:
             x = x * self.weighing(x).softmax(dim=1) * x.shape[1]  # (N, cells, channels), weights of mean 1
-        x, slope4 = self._activated(self.fc4(x.flatten(1)), generator)
-        x, slope5 = self._activated(self.fc5(x), generator)
-        return self.fc6(x), (slope4, slope5)
+        return x.flatten(1)
 
     def _activated(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         slope = (x.detach() > 0).to(x.dtype)

@@ -161,9 +161,11 @@ class Locator:
         grid = self._settings.grid
         offset = ((np.arange(grid) + 0.5) / grid - 0.5) * side_px
         at = (self._at_px + offset[:, None] - self._stage.first_center_px) / self._stage.stride
-        at = np.clip(at, 0, cells - 1)  # beyond the border the map's rim goes on
-        weight = np.clip(1 - np.abs(at[:, :, None] - np.arange(cells)), 0, None)
-        return torch.from_numpy(weight.astype(np.float32))
+        at = np.clip(at, 0, cells - 1).ravel()  # beyond the border the map's rim goes on
+        low = np.minimum(at.astype(np.int64), cells - 2)
+        weight, row = np.zeros((len(at), cells), np.float32), np.arange(len(at))
+        weight[row, low], weight[row, low + 1] = 1 - (at - low), at - low
+        return torch.from_numpy(weight.reshape(grid, -1, cells))
 
     def moments(
         self,

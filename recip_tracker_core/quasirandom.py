@@ -6,6 +6,8 @@ step is made of the powers of the inverse of the generalised golden ratio.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +27,14 @@ def points(count: int, dimensions: int, start: int, seed: int) -> Floats:
     Returns:
         (count, dimensions) in [0, 1).
     """
+    index = start + 1 + np.arange(count)
+    return np.asarray((0.5 + index[:, None] * _step(dimensions) + seed * SEED_STEP) % 1.0)
+
+
+@functools.cache
+def _step(dimensions: int) -> Floats:
+    """(dimensions,) from one point to the next."""
     ratio = 2.0
     for _ in range(30):  # the fixed point of x = (1 + x) ** (1 / (d + 1))
         ratio = (1 + ratio) ** (1 / (dimensions + 1))
-    step = ratio ** -np.arange(1, dimensions + 1)
-    index = start + 1 + np.arange(count)
-    return np.asarray((0.5 + index[:, None] * step + seed * SEED_STEP) % 1.0)
+    return np.asarray(ratio ** -np.arange(1, dimensions + 1))

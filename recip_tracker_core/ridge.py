@@ -87,8 +87,9 @@ class RidgeMemory:
             LearningError: if they have none, as they are not finite.
         """
         recent_share = (1 - first_share) * min(1.0, self.count / max(ramp, 1))
-        blend = self.first if self.recent is None else self.first.mixed(self.recent, recent_share)
-        gram = blend.gram.clone()
+        # A share of nothing of the recent part gives a copy.
+        blend = self.first.mixed(self.recent or self.first, recent_share if self.recent else 0.0)
+        gram = blend.gram
         diagonal = gram.diagonal()
         diagonal[:-1].add_(ridge * diagonal[:-1].mean())
         diagonal[-1].add_(BIAS_RIDGE)
