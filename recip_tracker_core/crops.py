@@ -72,7 +72,7 @@ class Crop:
         linear = self.scale * np.array(
             [[mirror * math.cos(turn), -mirror * math.sin(turn)], [math.sin(turn), math.cos(turn)]]
         )
-        part, low = self._part_seen(image, shift_px)
+        part, low = self.part_seen(image, shift_px)
         shrink = np.ones(2)
         if self.scale < SHRUNK_BELOW:
             size = np.maximum(np.round(np.array(part.shape[1::-1]) * self.scale), 1).astype(int)
@@ -91,8 +91,8 @@ class Crop:
         )
         return np.asarray(warped, np.uint8)
 
-    def _part_seen(
-        self, image: NDArray[np.uint8], shift_px: tuple[float, float]
+    def part_seen(
+        self, image: NDArray[np.uint8], shift_px: tuple[float, float] = (0.0, 0.0)
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The part of the image that any turn of the crop can show, and its upper left corner."""
         reach = (self.side_px * math.sqrt(0.5) + math.hypot(*shift_px)) / self.scale + 2

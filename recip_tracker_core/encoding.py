@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .backbones import Backbone, Stage
+from .crops import Crop
+from .device_looks import bins_of, cut_on, lab_of, means_of, planes_of
 from .features import aligned_maps, pooled, to_pixels
 from .geometry import from_centers
 
@@ -34,11 +36,11 @@ class Seen:
 
     Attributes:
         raw: (G, n, n) features of each stage and of the colour, one group after the other.
-        bins: (S, S) number of the colour bin of each pixel.
+        bins: (S, S) number of the colour bin of each pixel; where colours are computed on the device, there.
     """
 
     raw: Tensor
-    bins: NDArray[np.uint16]
+    bins: NDArray[np.uint16] | Tensor
 
     def window(self, row: int, column: int, cells: int) -> Seen:
         """A square part of it, by its upper left cell and its side in cells."""
@@ -92,10 +94,16 @@ class Encoder:
         deviations = deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).flatten(1)
         kept = deviations.T @ self.projection.T  # (n * n, C)
         if self.likelihood_gain > 0:
-            plane = cell_means(self.likelihood.take(seen.bins), self.stage, side)
-            likelihood = torch.from_numpy(plane).to(kept).flatten() * self.likelihood_gain
+            likelihood = self._likelihood(seen.bins, side).to(kept).flatten() * self.likelihood_gain
             kept = torch.cat([kept, likelihood[:, None]], dim=1)
         return kept.view(side, side, -1).permute(2, 0, 1)
+
+    def _likelihood(self, bins: NDArray[np.uint16] | Tensor, cells: int) -> Tensor:
+        """(cells, cells) means of what the pixels' colours say."""
+        if isinstance(bins, Tensor):
+            table = torch.from_numpy(self.likelihood).to(bins.device, non_blocking=True)
+            return means_of(table[bins][None], self.stage, self.stage.stride)[0]
+        return torch.from_numpy(cell_means(self.likelihood.take(bins), self.stage, cells))
 
 
 class MapSource:
@@ -134,6 +142,21 @@ class MapSource:
         with torch.no_grad():  # not inference_mode: learning must be able to read these
             lab = to_lab(crop)
             return self.joined(self.raw(crop, lab), lab)
+
+    def look(self, image: NDArray[np.uint8], crop: Crop) -> Seen:
+        """What a crop of an image, (H, W, 3) uint8 RGB, shows."""
+        if self._device.type == "cpu":
+            return self.seen(crop.cut(image))
+        return self.look_on_device(image, crop)
+
+    def look_on_device(self, image: NDArray[np.uint8], crop: Crop) -> Seen:
+        """The same, with crop and colours computed where the network is."""
+        with torch.no_grad():
+            pixels = cut_on(self._device, image, crop)
+            lab = lab_of(pixels)
+            raw = torch.cat([*self.deep(pixels), planes_of(lab, self.stage)])
+            cells = crop.side_px // self.stage.stride
+            return Seen(raw.view(-1, cells, cells), bins_of(lab))
 
     def joined(self, raw: list[Tensor], lab: NDArray[np.uint8]) -> Seen:
         """What a crop of those raw features and colours shows."""

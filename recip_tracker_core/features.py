@@ -298,14 +298,8 @@ class MapFeatures:
 
 
 def to_pixels(cut: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255], channels last in memory.
-
-    To a CUDA device it goes as bytes, from pinned memory, while the thread goes on.
-    """
-    pixels = torch.from_numpy(cut)
-    if device.type == "cuda":
-        pixels = pixels.pin_memory().to(device, non_blocking=True)
-    return pixels.permute(2, 0, 1)[None].float()
+    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255], channels last in memory."""
+    return torch.from_numpy(cut).to(device).permute(2, 0, 1)[None].float()
 
 
 def covered(view: View, boxes: Boxes) -> Boxes:

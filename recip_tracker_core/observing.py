@@ -37,7 +37,7 @@ class Look:
     @staticmethod
     def at(crop: Crop, frame: Frame, source: MapSource) -> Look:
         """The pass of the network."""
-        return Look(source.seen(crop.cut(frame.image)), crop)
+        return Look(source.look(frame.image, crop), crop)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -66,6 +66,7 @@ ROOMS = (
     "locator",
     "ridge",
     "encoding",
+    "device_looks",
     "crops",
     "box_crops",
     "features",

@@ -6,8 +6,8 @@ import cv2
 import pytest
 import torch
 
-from recip_tracker_core import TrackerConfig, build_tracker
-from recip_tracker_core.errors import ConfigError
+from recip_tracker_core import BoundingBox, Frame, TrackerConfig, build, build_tracker
+from recip_tracker_core.errors import ConfigError, NotInitialisedError
 from recip_tracker_core.gaussian_tracker import GaussianTracker
 from recip_tracker_core.locating_tracker import LocatingTracker
 from recip_tracker_core.parameters import replaced
@@ -61,3 +61,32 @@ def test_the_number_of_threads_is_set_when_it_is_asked_for(threads: int, expecte
     torch.set_num_threads(1)
     build_tracker(replaced(TrackerConfig(), {"threads": threads, "device": "cpu"})).close()
     assert torch.get_num_threads() == expected
+
+
+@pytest.mark.parametrize(
+    ("updater", "threads", "count", "expected"),
+    [
+        pytest.param("inline", 0, 8, 1, id="all in one thread"),
+        pytest.param("background", 0, 8, 2, id="learning leaves a second one"),
+        pytest.param("background", 0, 1, 1, id="there is one processor"),
+        pytest.param("background", 3, 1, 3, id="asked for"),
+    ],
+)
+def test_the_network_has_a_second_thread_where_learning_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, updater: str, threads: int, count: int, expected: int
+) -> None:
+    monkeypatch.setattr(build, "processors", lambda: count)
+    config = replaced(TrackerConfig(), {"update.updater": updater, "backbone.threads": threads})
+    assert build.engine_wish(config, torch.device("cpu")).threads == expected
+
+
+@pytest.mark.parametrize("proposals", ["locator", "gaussian"])
+def test_warming_up_gives_no_target_and_takes_none(make_tracker, rendered_clip, proposals: str) -> None:
+    tracker = make_tracker(proposals=proposals)
+    build.warm_up(tracker)
+    image, box = rendered_clip(frames=1)[0]
+    with pytest.raises(NotInitialisedError):
+        tracker.update(Frame(image))
+    first = tracker.init(Frame(image), BoundingBox(*box))
+    build.warm_up(tracker)
+    assert tracker.statistics.completed == first.model_version == 1
