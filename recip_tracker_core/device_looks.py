@@ -78,7 +78,8 @@ def lab_of(pixels: Tensor) -> Tensor:
 def bins_of(lab: Tensor) -> Tensor:
     """(S, S) int64: as of :func:`~.encoding.color_bins`."""
     lightness, a, b = lab.long()
-    return ((lightness >> 4) << 10) | ((a >> 3) << 5) | (b >> 3)
+    bins: Tensor = ((lightness >> 4) << 10) | ((a >> 3) << 5) | (b >> 3)
+    return bins
 
 
 def planes_of(lab: Tensor, stage: Stage) -> Tensor:
