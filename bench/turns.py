@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from streams import Camera, Pixels, Scene
 
 OURS = {
-    "off": {"update.updater": "inline"},
+    "off": {"update.updater": "background"},  # the same threads as background, with nothing to learn
     "inline": {"update.updater": "inline"},
     "background": {"update.updater": "background"},
     "before": {"update.updater": "background"},
@@ -30,6 +30,7 @@ OPENCV = ("csrt", "kcf", "nanotrack")
 WARM_S = 1.0  # of the paced phase, not counted: the first frames fill caches, and all are learned from
 PACED = 2 / 3  # share of a turn's seconds
 GPU_PERIOD_S = 0.2
+REST_PERIOD_S = 0.02  # between two looks whether a first fit is whole
 MB = 1e6
 
 
@@ -177,6 +178,9 @@ def played(turn: Turn) -> dict[str, Any]:
     first_fit_ms = player.init(0)
     if turn.run == "off":
         follower.learns = False  # type: ignore[attr-defined]
+    while getattr(follower, "is_learning", False):  # the rest of the first fit
+        time.sleep(REST_PERIOD_S)
+    begun = update_counts(follower)
     warm, frames = round(WARM_S * turn.rate_hz), round(PACED * turn.seconds * turn.rate_hz)
     player.paced(1, warm)
     with GpuMeter() as meter:
@@ -196,18 +200,18 @@ def played(turn: Turn) -> dict[str, Any]:
         "grown_rss_mb": peak_mb - before_mb,
         "gpu_share": meter.share,
         "peak_gpu_mb": peak_gpu_mb(),
-        **update_counts(follower),
+        **{name: count and count - (begun[name] or 0) for name, count in update_counts(follower).items()},
     }
     follower.close()
     return found
 
 
 def update_counts(follower: Follower) -> dict[str, int | None]:
-    """Updates that were completed and replaced, the first fit left out; None where nothing learns."""
+    """Fits and updates that were completed, and those replaced; None where nothing learns."""
     statistics = getattr(follower, "statistics", None)
     if statistics is None:
         return {"updates": None, "replaced": None}
-    return {"updates": statistics.completed - 1, "replaced": statistics.replaced}
+    return {"updates": statistics.completed, "replaced": statistics.replaced}
 
 
 def status_mb(name: str, process: int | str = "self") -> float:

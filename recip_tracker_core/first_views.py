@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -55,7 +56,7 @@ class TrainingView:
 
 def first_views(
     image: NDArray[np.uint8], encoder: Encoder, crop: Crop, size_px: Floats, seed: int, count: int
-) -> list[TrainingView]:
+) -> Iterator[TrainingView]:
     """The first frame as it is, twice, and altered, each with the target at another place.
 
     Args:
@@ -68,12 +69,10 @@ def first_views(
     """
     middle = np.full(2, crop.side_px / 2)
     plain = TrainingView(encoder.encode(crop.cut(image)), middle, size_px * crop.scale, is_upright=True)
+    yield from (plain, plain)
     shifts = (2 * quasirandom.points(len(ALTERATIONS), 2, 0, seed) - 1) * SHIFT_PX
-    altered = [
-        _altered(image, encoder, crop, size_px, shift, alteration)
-        for alteration, shift in list(zip(ALTERATIONS, shifts, strict=True))[: count - 2]
-    ]
-    return [plain, plain, *altered]
+    for alteration, shift in list(zip(ALTERATIONS, shifts, strict=True))[: count - 2]:
+        yield _altered(image, encoder, crop, size_px, shift, alteration)
 
 
 def _altered(

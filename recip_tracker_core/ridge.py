@@ -6,6 +6,7 @@ kept apart, so that it never has less than its share however long the target is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -44,13 +45,16 @@ class Moments:
         return Moments(torch.lerp(self.gram, other.gram, share), torch.lerp(self.cross, other.cross, share))
 
 
-def mean_moments(moments: list[Moments]) -> Moments:
-    """Their mean, each with equal weight."""
-    gram, cross = moments[0].gram.clone(), moments[0].cross.clone()
-    for one in moments[1:]:
+def mean_moments(moments: Iterable[Moments]) -> Moments:
+    """Their mean, each with equal weight; each may be forgotten when the next one comes."""
+    each, count = iter(moments), 1
+    first = next(each)
+    gram, cross = first.gram.clone(), first.cross.clone()
+    for one in each:
         gram += one.gram
         cross += one.cross
-    return Moments(gram / len(moments), cross / len(moments))
+        count += 1
+    return Moments(gram / count, cross / count)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,8 +6,9 @@ and a failure leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from .types import BoundingBox
 
 Floats = NDArray[np.float64]
 ShouldStop = Callable[[], bool]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ class Effort:
 WHOLE = Effort(views=8, hard_draws=4, step_share=1.0)
 BEGINNING = Effort(views=4, hard_draws=1, step_share=0.2)
 FIRST_DRAWS = 1000  # later frames' points come after all that a first frame draws
+
+
+class _StoppedError(Exception):
+    """Learning was told to stop."""
+
+
+def _unless(should_stop: ShouldStop, items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, until it is told to stop; each is then worth the work of an instant at most."""
+    for item in items:
+        if should_stop():
+            raise _StoppedError
+        yield item
 
 
 class ClassifierTeacher:
@@ -184,7 +198,10 @@ class Teacher:
             LearningError: for a lesson before a first look, or when weights do not stay finite.
         """
         if isinstance(request, FirstLook):
-            taught = self._first(request, latest, should_stop)
+            try:
+                taught = self._first(request, latest, should_stop)
+            except _StoppedError:
+                taught = None
         elif latest is None:
             raise LearningError("there is no appearance to start from: an update came before the first fit")
         else:
@@ -207,29 +224,12 @@ class Teacher:
             encoder = latest.encoder
         else:
             encoder = self._source.fitted(crop.cut(look.image), size * crop.scale)
-        views = first_views(look.image, encoder, crop, size, self._seed, effort.views)
-        locator_moments: list[Moments] = []
-        for draw, view in enumerate(views):
-            locator_moments.append(self._located(view, draw))
-        easy = self._solved_filter(RidgeMemory(mean_moments(locator_moments)))
-        locator_moments = []
-        for draw in range(len(views), (effort.hard_draws + 1) * len(views)):
-            if should_stop():
-                return None
-            locator_moments.append(self._located(views[draw % len(views)], draw, easy))
-        locator_memory = RidgeMemory(mean_moments(locator_moments))
-        finder = self._solved_filter(locator_memory)
-        upright = [view for view in views if view.is_upright]
-        refiner_memory = RidgeMemory(
-            mean_moments(
-                [
-                    self._fitted_box(view, self._regression.first_samples, draw)
-                    for draw, view in enumerate(upright)
-                ]
-            )
+        views = list(
+            _unless(should_stop, first_views(look.image, encoder, crop, size, self._seed, effort.views))
         )
-        if should_stop():
-            return None
+        locator_memory = self._first_located(views, effort.hard_draws, should_stop)
+        finder = self._solved_filter(locator_memory)
+        refiner_memory = self._first_fitted(views, should_stop)
         head, samples = None, None
         if self._classifier is not None:
             taught = self._classifier.first(views, encoder, effort.step_share, should_stop)
@@ -250,6 +250,24 @@ class Teacher:
             locator_memory=locator_memory,
             refiner_memory=refiner_memory,
             samples=samples,
+        )
+
+    def _first_located(
+        self, views: list[TrainingView], hard_draws: int, should_stop: ShouldStop
+    ) -> RidgeMemory:
+        """Points of each view; and again other ones, among which those that are hard weigh more."""
+        count = len(views)
+        seen = (self._located(views[draw], draw) for draw in _unless(should_stop, range(count)))
+        easy = self._solved_filter(RidgeMemory(mean_moments(seen)))
+        draws = _unless(should_stop, range(count, (hard_draws + 1) * count))
+        return RidgeMemory(mean_moments(self._located(views[draw % count], draw, easy) for draw in draws))
+
+    def _first_fitted(self, views: list[TrainingView], should_stop: ShouldStop) -> RidgeMemory:
+        """Jittered boxes of the views in which the target's is a box."""
+        upright = enumerate(view for view in views if view.is_upright)
+        count = self._regression.first_samples
+        return RidgeMemory(
+            mean_moments(self._fitted_box(view, count, draw) for draw, view in _unless(should_stop, upright))
         )
 
     def _later(self, lesson: Lesson, known: Appearance, should_stop: ShouldStop) -> Appearance | None:

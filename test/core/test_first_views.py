@@ -25,7 +25,9 @@ def seen(seed: int = 0, count: int = 8) -> list[TrainingView]:
     x, y = np.arange(160) + 0.5 - CENTER[0], np.arange(120)[:, None] + 0.5 - CENTER[1]
     blob = 255 * np.exp(-0.5 * ((x / 4) ** 2 + (y / 2.5) ** 2))
     image = np.repeat(blob[:, :, None], 3, axis=2).astype(np.uint8)
-    return first_views(image, PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, seed, count)
+    return list(
+        first_views(image, PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, seed, count)
+    )
 
 
 def moments(view: TrainingView) -> tuple[np.ndarray, np.ndarray]:
