@@ -279,7 +279,7 @@ class Regression:
 class Map:
     """The map that locator, refiner and classifier share ('proposals' = 'locator')."""
 
-    region_px: int = option(288, "Side of the crop that a frame is seen in, pixels.", low=96, high=1024)
+    region_px: int = option(256, "Side of the crop that a frame is seen in, pixels.", low=96, high=1024)
     target_px: float = option(
         80.0, "Side of the target (root of its area) in that crop, pixels.", low=16.0, high=512.0
     )
