@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 class Part(Enum):
-    """How much of a first fit is learned: all at once, or first what is enough to begin with."""
+    """How much of a first fit is learned: all, what is enough to begin with, or all after that."""
 
     WHOLE = "whole"
     BEGINNING = "beginning"
@@ -64,11 +64,22 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Completed:
+    """A first fit that has become whole while lessons were learned from its beginning."""
+
+    whole: Appearance
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Samples:
     """What the classifier learns from, one batch a frame, the first frame's first."""
 
     positives: tuple[Batch, ...]
     negatives: tuple[Batch, ...]
+
+    def begun_with(self, first: Samples) -> Samples:
+        """The same with the first frame's from elsewhere."""
+        return Samples((first.positives[0], *self.positives[1:]), (first.negatives[0], *self.negatives[1:]))
 
     def with_frame(self, positives: Batch, negatives: Batch, longest: int, shortest: int) -> Samples:
         """The same with one more; of later frames so many positives and negatives are kept."""
@@ -119,3 +130,7 @@ class Appearance:
 def sharpness(peak: float, beyond: NDArray[np.float32]) -> float:
     """Peak-to-sidelobe ratio (Bolme et al., MOSSE, CVPR 2010); the sidelobes are all beyond a box."""
     return (peak - float(beyond.mean())) / (float(beyond.std()) + 1e-6)
+
+
+Request = FirstLook | Lesson | Completed
+"""What learning is asked for."""

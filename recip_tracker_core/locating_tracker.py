@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import config
-from .appearance import Appearance, FirstLook, Lesson, Part
+from .appearance import Appearance, Completed, FirstLook, Lesson, Part, Request
 from .confidence import History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
@@ -28,7 +28,7 @@ from .target_contents import Located, LocatedFormat
 from .target_files import Maker, TargetSnapshot, read_target
 from .tracker import LOADED, MIN_SIDE_PX, Clock, visible_target
 from .types import BoundingBox, Frame, TrackResult, TrackStatus
-from .updater import Updater, UpdateStatistics
+from .updater import Rest, Updater, UpdateStatistics
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Parts:
     judge: Judge
     watch: RivalWatch
     searcher: Searcher
-    updater: Updater[FirstLook | Lesson, Appearance]
+    updater: Updater[Request, Appearance]
     lane: Lane
     painter: MapPainter
     settings: config.TrackerConfig
@@ -69,7 +69,7 @@ class LocatingTracker:
         box = visible_target(box, frame)
         clock = Clock()
         look = FirstLook(frame.image, box, Part.BEGINNING)
-        published = self._parts.updater.fit(look, rest=replace(look, part=Part.REST))
+        published = self._parts.updater.fit(look, Rest(replace(look, part=Part.REST), Completed))
         clock.lap("learn")
         # Nothing above has touched the old target; nothing below can fail.
         known = published.model

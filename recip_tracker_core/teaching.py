@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import config, sampling
-from .appearance import Appearance, FirstLook, Lesson, Part, Samples, sharpness
+from .appearance import Appearance, Completed, FirstLook, Lesson, Part, Request, Samples, sharpness
 from .classifier import Head
 from .crops import Crop
 from .encoding import Encoder, MapSource, box_features
@@ -190,7 +190,7 @@ class Teacher:
         self._seed = settings.seed
 
     def __call__(
-        self, request: FirstLook | Lesson, latest: Appearance | None, should_stop: ShouldStop
+        self, request: Request, latest: Appearance | None, should_stop: ShouldStop
     ) -> Appearance | None:
         """What is known after a request, or None when told to stop.
 
@@ -204,6 +204,8 @@ class Teacher:
                 taught = None
         elif latest is None:
             raise LearningError("there is no appearance to start from: an update came before the first fit")
+        elif isinstance(request, Completed):
+            taught = self._completed(request.whole, latest)
         else:
             taught = self._later(request, latest, should_stop)
         if taught is not None and not all(
@@ -269,6 +271,23 @@ class Teacher:
         return RidgeMemory(
             mean_moments(self._fitted_box(view, count, draw) for draw, view in _unless(should_stop, upright))
         )
+
+    def _completed(self, whole: Appearance, latest: Appearance) -> Appearance:
+        """What the first frame taught is now whole; what later ones did stays."""
+        locator_memory = replace(latest.locator_memory, first=whole.locator_memory.first)
+        refiner_memory = replace(latest.refiner_memory, first=whole.refiner_memory.first)
+        completed = replace(
+            whole,
+            finder=self._solved_filter(locator_memory),
+            regression=self._solved_regression(refiner_memory),
+            locator_memory=locator_memory,
+            refiner_memory=refiner_memory,
+            lessons=latest.lessons,
+        )
+        if whole.samples is None or latest.samples is None or latest.head is latest.first_head:
+            return completed
+        samples = latest.samples.begun_with(whole.samples)
+        return replace(completed, head=latest.head, head_frame=latest.head_frame, samples=samples)
 
     def _later(self, lesson: Lesson, known: Appearance, should_stop: ShouldStop) -> Appearance | None:
         view = TrainingView(lesson.features, lesson.center_px, lesson.size_px, is_upright=True)

@@ -11,14 +11,13 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from .errors import NotInitialisedError
 
 Request = TypeVar("Request")
 Model = TypeVar("Model")
-RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 
 LEARNING_NICENESS = 10  # on two busy cores 87 % of a 10 Hz stream were answered without it, all with it
 
@@ -52,7 +51,20 @@ class UpdateStatistics:
     failure: Exception | None = None
 
 
-class Updater(Protocol[RequestT_contra, Model]):
+@dataclass(frozen=True, slots=True)
+class Rest(Generic[Request, Model]):
+    """What makes a first fit whole that was not waited for.
+
+    Attributes:
+        request: learned from the model that was waited for.
+        joined: what then brings its model into the newest one, which has been learning meanwhile.
+    """
+
+    request: Request
+    joined: Callable[[Model], Request]
+
+
+class Updater(Protocol[Request, Model]):
     """The one seam through which learning runs."""
 
     @property
@@ -74,13 +86,13 @@ class Updater(Protocol[RequestT_contra, Model]):
         """Whether something is being learned, or waits for it."""
         ...
 
-    def fit(self, request: RequestT_contra, rest: RequestT_contra | None = None) -> Published[Model]:
+    def fit(self, request: Request, rest: Rest[Request, Model] | None = None) -> Published[Model]:
         """Learn now, whatever was being learned before, and wait for it: the first fit of a target.
 
         Args:
             request: what is waited for.
-            rest: what makes it whole. Learned before any update where learning runs beside; where all is
-                waited for anyway, it is learned instead.
+            rest: what makes it whole. Where learning runs beside, so does this; where all is waited for
+                anyway, it is learned instead.
 
         Raises:
             Exception: what learning raised; the latest model is then still the one before.
@@ -95,11 +107,11 @@ class Updater(Protocol[RequestT_contra, Model]):
         """
         ...
 
-    def submit(self, request: RequestT_contra) -> None:
+    def submit(self, request: Request) -> None:
         """Learn when there is time. A failure is kept in the statistics; the latest model stays."""
         ...
 
-    def another(self) -> Updater[RequestT_contra, Model]:
+    def another(self) -> Updater[Request, Model]:
         """One of the same kind that learns in the same way and has learned nothing yet."""
         ...
 
@@ -132,10 +144,10 @@ class InlineUpdater(Generic[Request, Model]):
         """See :class:`Updater`: not between its calls."""
         return False
 
-    def fit(self, request: Request, rest: Request | None = None) -> Published[Model]:
+    def fit(self, request: Request, rest: Rest[Request, Model] | None = None) -> Published[Model]:
         """See :class:`Updater`."""
         # Nothing is known of a target whose fit has not begun: what there is of another is not gone on with.
-        model = self._learn(rest or request, None, lambda: self._is_closed)
+        model = self._learn(rest.request if rest else request, None, lambda: self._is_closed)
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._latest = _next(self._latest, model)
@@ -177,9 +189,13 @@ class LearningThread:
     """One thread for all who learn in it, behind all others in line for a processor where it can say so.
 
     It ends with the last of them.
+
+    Args:
+        name: of the thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "learning") -> None:
+        self._name = name
         self._lock = threading.Lock()
         self._users = 0
         self._executor: ThreadPoolExecutor | None = None
@@ -202,29 +218,46 @@ class LearningThread:
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(
-                    max_workers=1, thread_name_prefix="learning", initializer=_give_way
+                    max_workers=1, thread_name_prefix=self._name, initializer=_give_way
                 )
             self._executor.submit(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Where all that are made of one updater learn: updates in one, the rests of first fits in another."""
+
+    updates: LearningThread = field(default_factory=LearningThread)
+    rests: LearningThread = field(default_factory=lambda: LearningThread("rests"))
+
+    @property
+    def both(self) -> tuple[LearningThread, LearningThread]:
+        """Each of them."""
+        return self.updates, self.rests
 
 
 class BackgroundUpdater(Generic[Request, Model]):
     """Updates in a learning thread, which all of :meth:`another` share; each in its turn.
 
-    The thread that tracks never waits for it. A first fit, which is waited for, runs in the thread that asks.
+    The thread that tracks never waits for it. A first fit, which is waited for, runs in the thread that
+    asks; the rest of it in a thread of its own, while updates go on, and what comes of it goes before them.
 
     The mailbox holds one request, and a newer one replaces it: when learning is slower than its
-    interval, requests are replaced, never queued. The rest of a first fit goes before it.
+    interval, requests are replaced, never queued.
     """
 
-    def __init__(self, learn: Learn[Request, Model], thread: LearningThread | None = None) -> None:
+    def __init__(self, learn: Learn[Request, Model], threads: Threads | None = None) -> None:
         self._learn = learn
-        self._thread = thread or LearningThread()
-        self._thread.join()
+        self._threads = threads or Threads()
+        for thread in self._threads.both:
+            thread.join()
         self._lock = threading.Lock()  # guards the mailbox and the counts, never a computation
         self._ended = threading.Condition(self._lock)
-        self._rest: Request | None = None
+        self._joined: Request | None = None
         self._waiting: Request | None = None
-        self._is_busy = self._is_running = False
+        self._rests = 0  # that are being learned, or are going to be
+        self._is_busy = False
+        self._running = 0  # threads that learn
         self._era = 0  # of targets: a model learned for an earlier one is dropped
         self._is_closed = False
         self._latest: Published[Model] | None = None
@@ -243,9 +276,9 @@ class BackgroundUpdater(Generic[Request, Model]):
     @property
     def is_busy(self) -> bool:
         """See :class:`Updater`."""
-        return self._is_busy
+        return self._is_busy or self._rests > 0
 
-    def fit(self, request: Request, rest: Request | None = None) -> Published[Model]:
+    def fit(self, request: Request, rest: Rest[Request, Model] | None = None) -> Published[Model]:
         """See :class:`Updater`."""
         with self._lock:
             era = self._begin_era()
@@ -254,10 +287,10 @@ class BackgroundUpdater(Generic[Request, Model]):
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._publish(model, era)
-        with self._lock:
-            if era == self._era and not self._is_closed and rest is not None:
-                self._rest = rest
-                self._work()
+        if rest is not None:
+            with self._lock:
+                self._rests += 1
+            self._threads.rests.submit(lambda: self._complete(rest, model, era))
         return self.latest
 
     def adopt(self, model: Model) -> Published[Model]:
@@ -281,65 +314,82 @@ class BackgroundUpdater(Generic[Request, Model]):
 
     def another(self) -> BackgroundUpdater[Request, Model]:
         """See :class:`Updater`."""
-        return BackgroundUpdater(self._learn, self._thread)
+        return BackgroundUpdater(self._learn, self._threads)
 
     def close(self) -> None:
         """See :class:`Updater`. Returns once nothing of it is being learned any more."""
         with self._lock:
             was_closed, self._is_closed = self._is_closed, True
-            self._rest = self._waiting = None
-            self._ended.wait_for(lambda: not self._is_running)
+            self._joined = self._waiting = None
+            self._ended.wait_for(lambda: not self._running)
         if not was_closed:
-            self._thread.leave()
+            for thread in self._threads.both:
+                thread.leave()
 
     def _begin_era(self) -> int:
         """Another target's; the caller holds the lock."""
         if self._is_closed:
             raise NotInitialisedError("the updater is closed")
         self._era += 1
-        self._rest = self._waiting = None
+        self._joined = self._waiting = None
         return self._era
 
     def _work(self) -> None:
         """See to it that what waits is learned; the caller holds the lock."""
         if not self._is_busy:
             self._is_busy = True
-            self._thread.submit(self._work_off)
+            self._threads.updates.submit(self._work_off)
 
     def _work_off(self) -> None:
         """Learn one request, and then let others have their turn."""
         with self._lock:
             era = self._era
             request = self._next_request()
-            self._is_running = request is not None
-        if request is not None:
-            self._learn_beside(request, era)
+            self._running += 1
+        if request is not None and (model := self._begin_beside(request, era)) is not None:
+            self._publish(model, era)
         with self._lock:
-            self._is_busy = self._is_running = False
-            if self._rest is not None or self._waiting is not None:
+            self._running -= 1
+            self._is_busy = False
+            if self._joined is not None or self._waiting is not None:
                 self._work()
             self._ended.notify_all()
 
     def _next_request(self) -> Request | None:
         """What is to be learned now, which then waits no more; the caller holds the lock."""
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            return rest
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            return joined
         waiting, self._waiting = self._waiting, None
         return waiting
 
-    def _learn_beside(self, request: Request, era: int) -> None:
+    def _complete(self, rest: Rest[Request, Model], begun: Model, era: int) -> None:
+        """Learn the rest of a first fit, and let the learning thread bring it in."""
+        with self._lock:
+            self._running += 1
+        model = self._begin_beside(rest.request, era, begun)
+        with self._lock:
+            self._running -= 1
+            self._rests -= 1
+            if model is not None and not self._is_stale(era):
+                self._joined = rest.joined(model)
+                self._work()
+            self._ended.notify_all()
+
+    def _begin_beside(self, request: Request, era: int, latest: Model | None = None) -> Model | None:
+        """The model, from the newest one or one that is given, or None; a failure is kept."""
+        if self._is_stale(era):
+            return None
         try:
-            model = self._begin(request, era)
+            return self._begin(request, era, latest)
         except Exception as error:
             with self._lock:
                 self._statistics = _failed(self._statistics, error)
-            return
-        if model is not None:
-            self._publish(model, era)
+            return None
 
-    def _begin(self, request: Request, era: int) -> Model | None:
-        return self._learn(request, _newest(self._latest), lambda: self._is_stale(era))
+    def _begin(self, request: Request, era: int, latest: Model | None = None) -> Model | None:
+        newest = _newest(self._latest) if latest is None else latest
+        return self._learn(request, newest, lambda: self._is_stale(era))
 
     def _publish(self, model: Model, era: int) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from recip_tracker_core.errors import BoxError
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.locating_tracker import LocatingTracker
 from recip_tracker_core.parameters import replaced
-from recip_tracker_core.updater import Published, Updater, UpdateStatistics
+from recip_tracker_core.updater import Published, Rest, Updater, UpdateStatistics
 
 pytestmark = pytest.mark.slow
 
@@ -233,7 +233,7 @@ class Watched:
     def statistics(self) -> UpdateStatistics:
         return self._updater.statistics
 
-    def fit(self, request: FirstLook, rest: FirstLook | None = None) -> Published[Appearance]:
+    def fit(self, request: FirstLook, rest: Rest | None = None) -> Published[Appearance]:
         return self._updater.fit(request, rest)
 
     def adopt(self, model: Appearance) -> Published[Appearance]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recip_tracker_core import TrackerConfig
-from recip_tracker_core.appearance import Appearance, FirstLook, Lesson, Part, sharpness
+from recip_tracker_core.appearance import Appearance, Completed, FirstLook, Lesson, Part, sharpness
 from recip_tracker_core.build import build_classifier
 from recip_tracker_core.encoding import MapSource, taps
 from recip_tracker_core.errors import LearningError
@@ -287,3 +287,28 @@ def test_a_beginning_is_enough_to_go_on_with_and_its_rest_makes_it_whole(
     assert whole is not None
     assert are_equal(whole, known)
     assert whole.encoder is beginning.encoder  # so lessons seen meanwhile can still be read
+
+
+def test_a_fit_that_becomes_whole_keeps_what_lessons_taught_meanwhile(
+    made: Callable[..., Teacher], first_look: FirstLook, lesson: Callable[..., Lesson], known: Appearance
+) -> None:
+    teach = made(**{"update.interval": 2})
+    beginning = teach(replace(first_look, part=Part.BEGINNING), None, never)
+    untaught = teach(Completed(known), beginning, never)
+    assert untaught is not None
+    assert are_equal(untaught, known)
+    taught = beginning
+    for frame in (1, 2, 3):
+        taught = teach(lesson(frame), taught, never)
+    completed = teach(Completed(known), taught, never)
+    assert completed is not None
+    assert torch.equal(completed.witness, known.finder)
+    assert completed.first_peak == known.first_peak
+    assert not torch.equal(completed.finder, known.finder)
+    assert completed.locator_memory.first is known.locator_memory.first
+    assert completed.locator_memory.recent is taught.locator_memory.recent
+    assert (completed.lessons, completed.head_frame) == (3, taught.head_frame)
+    assert completed.head is taught.head is not beginning.head
+    assert completed.first_head is known.first_head
+    assert completed.samples.positives[0] is known.samples.positives[0]
+    assert completed.samples.positives[1:] == taught.samples.positives[1:] != ()

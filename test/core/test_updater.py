@@ -17,7 +17,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from recip_tracker_core.errors import LearningError, NotInitialisedError
-from recip_tracker_core.updater import BackgroundUpdater, InlineUpdater, Updater
+from recip_tracker_core.updater import BackgroundUpdater, InlineUpdater, Rest, Updater
 
 PATIENCE_S = 20.0  # after which a test that would wait for ever fails
 
@@ -384,26 +384,57 @@ def test_the_one_in_the_background_is_busy_until_all_is_learned() -> None:
     assert not InlineUpdater(learn).is_busy
 
 
-def test_the_rest_of_a_fit_is_learned_beside_and_before_any_update(
+def rest(name: str) -> Rest[str, str]:
+    return Rest(name, lambda model: f"join ({model})")
+
+
+def test_the_rest_of_a_fit_is_learned_while_updates_are_and_then_joins_the_newest_model(
     background: BackgroundUpdater[str, str], learner: Learner
 ) -> None:
     learner.hold("rest")
-    published = background.fit("beginning", rest="rest")
+    published = background.fit("beginning", rest=rest("rest"))
     assert (published.version, published.model) == (1, "model of beginning")
-    for update in ("early", "late"):
-        background.submit(update)  # neither takes the place of the rest
     learner.wait_for_beginning_of("rest")
+    assert background.is_busy
+    background.submit("early")
+    learner.wait_for_beginning_of("early")
     learner.let_go("rest")
-    wait_for_end_of("late", background, learner)
-    assert learner.seen == ["beginning", "rest", "late", "marker"]
-    assert learner.started_from[:3] == [None, "model of beginning", "model of rest"]
-    assert background.latest.version == 3
+    learner.wait_for_beginning_of("join (model of rest)")
+    wait_for_end_of("join (model of rest)", background, learner)
+    started_from = dict(zip(learner.seen, learner.started_from, strict=True))
+    assert started_from["rest"] == started_from["early"] == "model of beginning"
+    assert started_from["join (model of rest)"] == "model of early"
+    assert background.latest.model == "model of join (model of rest)"
+    assert learner.threads[learner.seen.index("rest")] not in learner.threads[learner.seen.index("early")]
+
+
+def test_what_the_rest_gave_goes_before_an_update_that_waits(
+    background: BackgroundUpdater[str, str], learner: Learner
+) -> None:
+    for held in ("rest", "slow"):
+        learner.hold(held)
+    background.fit("beginning", rest=rest("rest"))
+    background.submit("slow")
+    for held in ("rest", "slow"):
+        learner.wait_for_beginning_of(held)
+    background.submit("waiting")
+    learner.let_go("rest")
+    deadline_s = time.monotonic() + PATIENCE_S
+    while background._joined is None:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.002)
+    background.submit("newest")  # in the place of the one that waits, and not of the rest's
+    learner.let_go("slow")
+    wait_for_end_of("newest", background, learner)
+    assert learner.seen[3:5] == ["join (model of rest)", "newest"]
 
 
 def test_where_all_is_waited_for_a_fit_is_whole_at_once(learner: Learner) -> None:
     inline: InlineUpdater[str, str] = InlineUpdater(learner)
-    assert inline.fit("beginning", rest="rest").model == "model of rest"
-    assert learner.seen == ["rest"]
+    inline.fit("another target")
+    assert inline.fit("beginning", rest=rest("rest")).model == "model of rest"
+    assert learner.seen == ["another target", "rest"]
+    assert learner.started_from[-1] is None
 
 
 def test_a_new_target_drops_the_rest_of_the_fit_of_the_one_before(
@@ -411,21 +442,39 @@ def test_a_new_target_drops_the_rest_of_the_fit_of_the_one_before(
 ) -> None:
     learner.hold("rest of the first")
     learner.is_stubborn = True
-    background.fit("first", rest="rest of the first")
+    background.fit("first", rest=rest("rest of the first"))
     learner.wait_for_beginning_of("rest of the first")
-    background.fit("second", rest="rest of the second")
-    wait_for_end_of("rest of the second", background, learner)
-    assert background.latest.model == "model of rest of the second"
+    background.fit("second", rest=rest("rest of the second"))
+    joined = "join (model of rest of the second)"
+    learner.wait_for_beginning_of(joined)
+    wait_for_end_of(joined, background, learner)
+    assert background.latest.model == f"model of {joined}"
     assert background.latest.version == 3
+    assert "join (model of rest of the first)" not in learner.seen
 
 
 def test_a_rest_that_fails_leaves_the_beginning(
     background: BackgroundUpdater[str, str], learner: Learner
 ) -> None:
-    before = background.fit("beginning", rest="bad rest")
-    wait_for_end_of("bad rest", background, learner)
+    before = background.fit("beginning", rest=rest("bad rest"))
+    learner.wait_for_beginning_of("bad rest")
+    deadline_s = time.monotonic() + PATIENCE_S
+    while background.is_busy:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.002)
     assert background.latest is before
     assert background.statistics.failed == 1
+
+
+def test_closing_stops_a_rest_and_publishes_nothing(learner: Learner) -> None:
+    background: BackgroundUpdater[str, str] = BackgroundUpdater(learner)
+    learner.hold("endless rest")
+    before = background.fit("beginning", rest=rest("endless rest"))
+    learner.wait_for_beginning_of("endless rest")
+    background.close()
+    assert learner.stopped == ["endless rest"]
+    assert background.latest is before
+    assert not background.is_busy
 
 
 def test_those_made_of_one_learn_in_one_thread_each_in_its_turn(
