@@ -34,7 +34,7 @@ SIDE_PX = {"vgg_m": 107, "efficientnet_lite0": 48}  # 3 x 3 cells of the last st
 LEVELS = [(name, level) for name in REGISTRY for level in (INPUT, *REGISTRY[name].stages, FEATURES)]
 GRID, LAMBDA = 2, 5.0
 TOLERANCE = 1e-5  # in float32
-# Of a slope in single precision: a gradient near 0 that rounding, which processors do differently, puts on its
+# Of a slope in single precision: a gradient near 0 that rounding, which is each processor's own, puts on its
 # other side is in one map and not in the other. In double precision, below, none is.
 TIPPED = 5e-3
 pytestmark = pytest.mark.usefixtures("full_precision")

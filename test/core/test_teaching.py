@@ -312,3 +312,23 @@ def test_a_fit_that_becomes_whole_keeps_what_lessons_taught_meanwhile(
     assert completed.first_head is known.first_head
     assert completed.samples.positives[0] is known.samples.positives[0]
     assert completed.samples.positives[1:] == taught.samples.positives[1:] != ()
+
+
+def test_what_is_remembered_of_a_target_is_bounded(
+    made: Callable[..., Teacher], known: Appearance, lesson: Callable[..., Lesson]
+) -> None:
+    counts = {"update.positives": 7, "update.negatives": 9}
+    teach = made(**counts, **{"memory.long_frames": 3, "memory.short_frames": 2, "update.interval": 1})
+    first = len(known.samples.positives[0]), len(known.samples.negatives[0])
+    taught = known
+    for frame in range(1, 8):
+        taught = teach(lesson(frame), taught, never)
+        assert sum(map(len, taught.samples.positives)) <= first[0] + 3 * 7
+        assert sum(map(len, taught.samples.negatives)) <= first[1] + 2 * 9
+    assert (len(taught.samples.positives), len(taught.samples.negatives)) == (1 + 3, 1 + 2)
+    assert taught.samples.positives[0] is known.samples.positives[0]
+    for memory, before in (
+        (taught.locator_memory, known.locator_memory),
+        (taught.refiner_memory, known.refiner_memory),
+    ):
+        assert memory.recent.gram.shape == before.first.gram.shape
