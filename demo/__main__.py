@@ -32,6 +32,7 @@ from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 
+RATE_ON_CPU_HZ = 15.0  # at most: beside the demo's other processes, a search of the image takes longer than 40 ms
 LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log", f"{DRAWN}.mp4")
 
 console = Console()
@@ -46,7 +47,7 @@ def demo(
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Frames a second, if not the video's own.")
+        float | None, typer.Option(min=0.1, help="Frames a second; the video's own, without a GPU at most 15.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="For how long at least the video is played.")] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the tracker.")] = 0,
@@ -89,7 +90,7 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
         ClipError: if the video cannot be read.
         BoxError: if the target lies outside of it.
     """
-    size = video_size(clip.path)
+    size, has_gpu = video_size(clip.path), torch.cuda.is_available()
     box = BoundingBox(*clip.box).clipped(size.width, size.height)
     for name in LEAVINGS:
         old = out / name
@@ -102,10 +103,10 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
         video=str(clip.path),
         size=size.published,
         box=scaled((box.x, box.y, box.w, box.h), size.scale),
-        rate_hz=rate_hz or size.rate_hz,
+        rate_hz=rate_hz or (size.rate_hz if has_gpu else min(size.rate_hz, RATE_ON_CPU_HZ)),
         seconds=seconds,
         seed=seed,
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        device=torch.cuda.get_device_name() if has_gpu else "cpu",
         out=str(out),
         truth=tuple(there and scaled(there, size.scale) for there in clip.truth),
     )
