@@ -32,7 +32,7 @@ from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 
-RATE_ON_CPU_HZ = 15.0  # at most: beside the demo's other processes, a search of the image takes longer than 40 ms
+RATE_ON_CPU_HZ = 15.0  # at most: beside the demo's other processes, some searches take longer than 40 ms
 LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log", f"{DRAWN}.mp4")
 
 console = Console()
@@ -47,7 +47,8 @@ def demo(
         str | None, typer.Option(help="The target in its first frame: x,y,w,h in pixels.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Frames a second; the video's own, without a GPU at most 15.")
+        float | None,
+        typer.Option(min=0.1, help="Frames a second; the video's own, at most 15 without a GPU."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="For how long at least the video is played.")] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the tracker.")] = 0,
