@@ -267,6 +267,7 @@ def draw(kept: dict[tuple[str, str], list[dict[str, Any]]], turn: Turn, picture:
 def lines_of(script: str, turn: Turn) -> Iterator[dict[str, Any]]:
     """What a worker prints, as it prints it; its core is that of the turn's root."""
     environment = dict(os.environ)
+    environment.pop("PYTHONSAFEPATH", None)  # a worker finds its siblings beside it
     if turn.root:
         environment["PYTHONPATH"] = turn.root
     command = [sys.executable, str(HERE / script), json.dumps(asdict(turn))]

@@ -71,6 +71,8 @@ def test_ray_and_point_are_those_of_the_scene_and_silent_while_it_is_lost(operat
 
     grey = np.full_like(rgb, 90)
     operator.wait(lambda: show(grey) or operator.state == "lost", "a target that is lost")
+    count = len(operator.detections)
+    operator.wait(lambda: show(grey) or len(operator.detections) > count + 2, "what was still on its way")
     del poses[:], bearings[:]
     count = len(operator.detections)
     operator.wait(lambda: show(grey) or len(operator.detections) > count + 5, "answers")
