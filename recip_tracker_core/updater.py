@@ -6,20 +6,16 @@ tracking thread reads :attr:`Updater.latest` once a frame, so a whole frame sees
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from .errors import NotInitialisedError
+from .learning_threads import Threads
 
 Request = TypeVar("Request")
 Model = TypeVar("Model")
-
-LEARNING_NICENESS = 10  # on two busy cores 87 % of a 10 Hz stream were answered without it, all with it
 
 Learn = Callable[[Request, "Model | None", Callable[[], bool]], "Model | None"]
 """``learn(request, latest, should_stop)``: the new model, or None when told to stop. ``latest`` is the
@@ -183,57 +179,6 @@ class InlineUpdater(Generic[Request, Model]):
 
     def _begin(self, request: Request) -> Model | None:
         return self._learn(request, _newest(self._latest), lambda: self._is_closed)
-
-
-class LearningThread:
-    """One thread for all who learn in it, behind all others in line for a processor where it can say so.
-
-    It ends with the last of them.
-
-    Args:
-        name: of the thread.
-    """
-
-    def __init__(self, name: str = "learning") -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._users = 0
-        self._executor: ThreadPoolExecutor | None = None
-
-    def join(self) -> None:
-        """One more uses it."""
-        with self._lock:
-            self._users += 1
-
-    def leave(self) -> None:
-        """One uses it no more; when that was the last, the thread has ended on return."""
-        with self._lock:
-            self._users -= 1
-            ending, self._executor = (None, self._executor) if self._users else (self._executor, None)
-        if ending is not None:
-            ending.shutdown(wait=True)
-
-    def submit(self, work: Callable[[], None]) -> None:
-        """Do some work after what has been submitted before."""
-        with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(
-                    max_workers=1, thread_name_prefix=self._name, initializer=_give_way
-                )
-            self._executor.submit(work)
-
-
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """Where all that are made of one updater learn: updates in one, the rests of first fits in another."""
-
-    updates: LearningThread = field(default_factory=LearningThread)
-    rests: LearningThread = field(default_factory=lambda: LearningThread("rests"))
-
-    @property
-    def both(self) -> tuple[LearningThread, LearningThread]:
-        """Each of them."""
-        return self.updates, self.rests
 
 
 class BackgroundUpdater(Generic[Request, Model]):
@@ -400,11 +345,6 @@ class BackgroundUpdater(Generic[Request, Model]):
 
     def _is_stale(self, era: int) -> bool:
         return self._is_closed or era != self._era
-
-
-def _give_way() -> None:
-    if sys.platform == "linux":  # where niceness is a thread's own, and cannot be taken back
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEARNING_NICENESS)
 
 
 def _initialised(latest: Published[Model] | None) -> Published[Model]:

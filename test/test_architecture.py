@@ -49,6 +49,7 @@ ROOMS = (
     "target_parts",
     "target_files",
     "updater",
+    "learning_threads",
     "teaching",
     "first_views",
     "learning",
@@ -110,6 +111,7 @@ OPTIONAL = {
 WITHOUT_TORCH = (
     "redetection",
     "updater",
+    "learning_threads",
     "margin_judge",
     "confidence",
     "crops",
