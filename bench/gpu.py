@@ -31,7 +31,7 @@ from recip_tracker_core.backbones import load_backbone
 from recip_tracker_core.box_crops import CropNetwork
 from recip_tracker_core.build import warm_up
 from recip_tracker_core.features import Batch
-from recip_tracker_core.parameters import replaced
+from recip_tracker_core.parameters import parsed, replaced
 from recip_tracker_core.presets import preset
 from recip_tracker_core.shared_parts import resolve_device
 
@@ -54,7 +54,9 @@ def main(
     """Print each figure beside what is promised of it."""
     where = resolve_device(device)
     values = {"device": str(where), "update.updater": "background"}
-    default = replaced(TrackerConfig(), values | dict(text.split("=", 1) for text in settings or []))
+    default = replaced(
+        TrackerConfig(), values | dict(parsed(TrackerConfig(), text) for text in settings or [])
+    )
     paper = replaced(preset("paper"), values | {"backbone.weights": "random"})
     found = [
         *map_mode(default, frames, where),

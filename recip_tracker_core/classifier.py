@@ -56,11 +56,12 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(N, channels, grid, grid) to (N, 2) class scores f_c; the generator draws the dropout."""
+        scores: Tensor
         if self.training:
             scores, _ = self._passed(features, generator)
-            return scores
-        hidden = F.relu(self.fc5(F.relu(self.fc4(self._weighed(features)))))
-        return torch.as_tensor(self.fc6(hidden))
+        else:
+            scores = self.fc6(F.relu(self.fc5(F.relu(self.fc4(self._weighed(features))))))
+        return scores
 
     def with_gradients(
         self, features: Tensor, generator: torch.Generator | None = None

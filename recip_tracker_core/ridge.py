@@ -91,8 +91,10 @@ class RidgeMemory:
             LearningError: if they have none, as they are not finite.
         """
         recent_share = (1 - first_share) * min(1.0, self.count / max(ramp, 1))
-        # A share of nothing of the recent part gives a copy.
-        blend = self.first.mixed(self.recent or self.first, recent_share if self.recent else 0.0)
+        if self.recent is None:
+            blend = Moments(self.first.gram.clone(), self.first.cross)
+        else:
+            blend = self.first.mixed(self.recent, recent_share)
         gram = blend.gram
         diagonal = gram.diagonal()
         diagonal[:-1].add_(ridge * diagonal[:-1].mean())

@@ -232,10 +232,10 @@ class BackgroundUpdater(Generic[Request, Model]):
         if model is None:
             raise NotInitialisedError("the updater was closed during the first fit")
         self._publish(model, era)
-        if rest is not None:
-            with self._lock:
+        with self._lock:
+            if rest is not None and not self._is_stale(era):
                 self._rests += 1
-            self._threads.rests.submit(lambda: self._complete(rest, model, era))
+                self._threads.rests.submit(lambda: self._complete(rest, model, era))
         return self.latest
 
     def adopt(self, model: Model) -> Published[Model]:

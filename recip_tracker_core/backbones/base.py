@@ -59,6 +59,37 @@ class Backbone(Protocol):
         ...
 
 
+class Computed:
+    """A network that something else computes: described as the network in torch is, which keeps its layers.
+
+    Subclasses are called; see :class:`Backbone`.
+
+    Args:
+        network: the network in torch.
+    """
+
+    def __init__(self, network: Backbone) -> None:
+        self._network = network
+
+    @property
+    def stages(self) -> Mapping[str, Stage]:
+        """See :class:`Backbone`."""
+        return self._network.stages
+
+    @property
+    def granularity_px(self) -> int:
+        """See :class:`Backbone`."""
+        return self._network.granularity_px
+
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """See :class:`Backbone`."""
+        return self._network.normalized(pixels)
+
+    def part(self, after: str, until: str) -> nn.Sequential:
+        """See :class:`Backbone`; gradients flow through these layers alone."""
+        return self._network.part(after, until)
+
+
 class Chain(nn.Module):
     """A frozen network that is a chain of layers, some of whose outputs are stages.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .base import Backbone, Stage
+from .base import Backbone, Computed
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ class Recorded:
     features: dict[str, Tensor]
 
 
-class GraphedBackbone:
+class GraphedBackbone(Computed):
     """A frozen network replayed by CUDA graphs; see :class:`~.base.Backbone`.
 
     Calls that need a gradient, and shapes beyond the first few, go to the network itself. Any thread may
@@ -40,28 +39,11 @@ class GraphedBackbone:
     """
 
     def __init__(self, network: Backbone, device: torch.device, *, is_reduced: bool) -> None:
-        self._network, self._device, self._is_reduced = network, device, is_reduced
+        super().__init__(network)
+        self._device, self._is_reduced = device, is_reduced
         self._recorded: dict[tuple[tuple[str, ...], torch.Size], Recorded | None] = {}
         self._lock = threading.Lock()  # held for launches, never for their end
         self._copied: torch.cuda.Event | None = None
-
-    @property
-    def stages(self) -> Mapping[str, Stage]:
-        """See :class:`~.base.Backbone`."""
-        return self._network.stages
-
-    @property
-    def granularity_px(self) -> int:
-        """See :class:`~.base.Backbone`."""
-        return self._network.granularity_px
-
-    def normalized(self, pixels: Tensor) -> Tensor:
-        """See :class:`~.base.Backbone`."""
-        return self._network.normalized(pixels)
-
-    def part(self, after: str, until: str) -> nn.Sequential:
-        """See :class:`~.base.Backbone`."""
-        return self._network.part(after, until)
 
     def __call__(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
         """See :class:`~.base.Backbone`."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .base import Backbone
+from .base import Backbone, Computed
 from .onnx_graph import onnx_model
 
 
-class OnnxBackbone:
+class OnnxBackbone(Computed):
     """A frozen network computed by onnxruntime on the CPU; see :class:`~.base.Backbone`.
 
     No gradient flows through it: images that require one are refused (RuntimeError), so what asks for
@@ -30,25 +30,16 @@ class OnnxBackbone:
     """
 
     def __init__(self, network: Backbone, stages: tuple[str, ...], threads: int) -> None:
-        self.stages = network.stages
-        self.granularity_px = network.granularity_px
-        self._network, self._threads = network, threads
+        super().__init__(network)
+        self._threads = threads
         self._sessions: dict[tuple[str, ...], Any] = {}
         self._making = threading.Lock()
         self._session(stages)
-
-    def normalized(self, pixels: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB in [0, 255] to what the network was trained on."""
-        return self._network.normalized(pixels)
 
     def __call__(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
         """Features of normalised (N, 3, H, W) float32 images on the CPU, without gradient."""
         found = self._session(stages).run(None, {"images": images.contiguous().numpy()})
         return {name: torch.from_numpy(features) for name, features in zip(stages, found, strict=True)}
-
-    def part(self, after: str, until: str) -> nn.Sequential:
-        """The layers in torch: gradients flow through those alone."""
-        return self._network.part(after, until)
 
     def _session(self, stages: tuple[str, ...]) -> Any:
         """One for each choice of stages: a session computes all its outputs."""

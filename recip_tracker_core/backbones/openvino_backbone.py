@@ -7,15 +7,15 @@ from typing import Any
 
 import openvino  # type: ignore[import-not-found, import-untyped, unused-ignore]
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .base import Backbone
+from .base import Backbone, Computed
 from .onnx_graph import onnx_model
 
 REDUCED = "BF16"
 
 
-class OpenVinoBackbone:
+class OpenVinoBackbone(Computed):
     """A frozen network computed by OpenVINO on the CPU; see :class:`~.base.Backbone`.
 
     As :class:`~.onnx_backbone.OnnxBackbone` it lets no gradient through, and any thread may call it.
@@ -32,9 +32,7 @@ class OpenVinoBackbone:
     """
 
     def __init__(self, network: Backbone, stages: tuple[str, ...], threads: int, *, is_reduced: bool) -> None:
-        self.stages = network.stages
-        self.granularity_px = network.granularity_px
-        self._network = network
+        super().__init__(network)
         self._core = openvino.Core()
         if is_reduced and REDUCED not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise NotImplementedError("this processor has no bfloat16 arithmetic")
@@ -48,10 +46,6 @@ class OpenVinoBackbone:
         self._own = threading.local()  # a request computes one call at a time
         self._model(stages)
 
-    def normalized(self, pixels: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB in [0, 255] to what the network was trained on."""
-        return self._network.normalized(pixels)
-
     def __call__(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
         """Features of normalised (N, 3, H, W) float32 images on the CPU, without gradient."""
         requests = self._own.__dict__.setdefault("requests", {})
@@ -59,10 +53,6 @@ class OpenVinoBackbone:
             requests[stages] = self._model(stages).create_infer_request()
         found = requests[stages].infer([images.contiguous().numpy()], share_inputs=True)
         return {name: torch.from_numpy(found[index]) for index, name in enumerate(stages)}
-
-    def part(self, after: str, until: str) -> nn.Sequential:
-        """The layers in torch: gradients flow through those alone."""
-        return self._network.part(after, until)
 
     def _model(self, stages: tuple[str, ...]) -> Any:
         """One for each choice of stages: a model computes all its outputs."""

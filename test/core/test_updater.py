@@ -533,3 +533,17 @@ def test_the_thread_ends_with_the_last_who_learns_in_it() -> None:
     assert threads[0].is_alive()
     second.close()
     assert not threads[0].is_alive()
+
+
+def test_a_fit_that_ends_after_closing_leaves_no_rest_and_no_thread(learner: Learner) -> None:
+    background: BackgroundUpdater[str, str] = BackgroundUpdater(learner)
+    learner.hold("beginning")
+    learner.is_stubborn = True  # it ends in a model although it was told to stop
+    with ThreadPoolExecutor(1) as elsewhere:
+        fit = elsewhere.submit(background.fit, "beginning", rest("rest"))
+        learner.wait_for_beginning_of("beginning")
+        background.close()
+        fit.result(PATIENCE_S)
+    assert not background.is_busy
+    assert learner.seen == ["beginning"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rests")]
