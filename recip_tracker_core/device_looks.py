@@ -68,6 +68,11 @@ def sent(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     return held.to(device, non_blocking=True)
 
 
+def halved_on(pixels: Tensor) -> Tensor:
+    """(1, 3, S, S) in whole numbers to (1, 3, S / 2, S / 2): as of :func:`~.encoding.halved`."""
+    return (F.avg_pool2d(pixels, 2) + 0.5).floor()
+
+
 def lab_of(pixels: Tensor) -> Tensor:
     """(1, 3, S, S) RGB in whole numbers to (3, S, S) 8-bit CIELAB, as float32."""
     red, green, blue = pixels[0].long()
@@ -83,10 +88,10 @@ def bins_of(lab: Tensor) -> Tensor:
 
 
 def planes_of(lab: Tensor, stage: Stage) -> Tensor:
-    """(6, n * n): as of :func:`~.encoding.color_planes`."""
+    """(6, n, n): as of :func:`~.encoding.color_planes`."""
     mean = means_of(lab, stage, stage.stride).round()
     quarters = means_of(lab, stage, stage.stride // 2).round()[:, ::2, ::2]
-    return torch.cat([mean, quarters - mean]).flatten(1)
+    return torch.cat([mean, quarters - mean])
 
 
 def means_of(planes: Tensor, stage: Stage, cell_px: int) -> Tensor:

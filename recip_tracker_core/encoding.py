@@ -3,12 +3,15 @@
 The features of the frozen network at several strides and the crop's colour are standardised by the
 first frame, and each group is reduced to its principal directions there, half of the weight on the
 target. One more channel says how much a pixel's colour is the target's rather than the background's.
+A group that is coarser than the map is interpolated last, when few channels of it are left; colours
+are those of pixels twice as large.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +21,8 @@ from torch import Tensor
 
 from .backbones import Backbone, Stage
 from .crops import Crop
-from .device_looks import bins_of, cut_on, lab_of, means_of, planes_of
-from .features import aligned_maps, pooled, to_pixels
+from .device_looks import bins_of, cut_on, halved_on, lab_of, means_of, planes_of
+from .features import aligned_maps, pooled, spread, to_pixels
 from .geometry import from_centers
 
 Floats = NDArray[np.float64]
@@ -35,19 +38,55 @@ class Seen:
     """A crop as network and colours show it, before any target's encoder has read it.
 
     Attributes:
-        raw: (G, n, n) features of each stage and of the colour, one group after the other.
-        bins: (S, S) number of the colour bin of each pixel; where colours are computed on the device, there.
+        groups: (G_i, n_i, n_i) features of each stage, and (COLOR_PLANES, n, n) of the colour on the map's n
+            cells; a stage has as many, or fewer.
+        bins: (S / 2, S / 2) number of the colour bin of each pixel; where colours are computed on the device,
+            there.
     """
 
-    raw: Tensor
+    groups: tuple[Tensor, ...]
     bins: NDArray[np.uint16] | Tensor
 
+    @property
+    def cells(self) -> int:
+        """A side of the map."""
+        return self.groups[-1].shape[-1]
+
+    @property
+    def step(self) -> int:
+        """Cells of the map in one of the coarsest group, a side: windows begin and end at multiples."""
+        return self.cells // min(group.shape[-1] for group in self.groups)
+
     def window(self, row: int, column: int, cells: int) -> Seen:
-        """A square part of it, by its upper left cell and its side in cells."""
-        stride = len(self.bins) // self.raw.shape[-1]
-        rows, columns = (slice(start * stride, (start + cells) * stride) for start in (row, column))
-        raw = self.raw[:, row : row + cells, column : column + cells]
-        return Seen(raw, self.bins[rows, columns])
+        """A square part of it, by its upper left cell and its side in cells, all multiples of ``step``."""
+
+        def part(of: Any) -> Any:
+            first, last = (
+                slice(start * of.shape[-1] // self.cells, (start + cells) * of.shape[-1] // self.cells)
+                for start in (row, column)
+            )
+            return of[..., first, last]
+
+        return Seen(tuple(map(part, self.groups)), part(self.bins))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reduction:
+    """How a group of features is read.
+
+    Attributes:
+        mean, inverse_deviation: (G, 1) of it in the first frame.
+        directions: (C, G) that are kept.
+    """
+
+    mean: Tensor
+    inverse_deviation: Tensor
+    directions: Tensor
+
+    def reduced(self, group: Tensor) -> Tensor:
+        """(G, n, n) to (n * n, C)."""
+        deviations = (group.flatten(1) - self.mean).mul_(self.inverse_deviation)
+        return deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).T @ self.directions.T
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,23 +95,20 @@ class Encoder:
 
     Attributes:
         source: of the raw features.
-        mean, inverse_deviation: (G, 1) of the raw features in the first frame.
-        projection: (C, G) onto the channels that are kept.
+        reductions: of each group of them.
         likelihood: one value in [-1, 1] for each of the colour bins.
         likelihood_gain: what that channel is multiplied by; 0: there is none.
     """
 
     source: MapSource
-    mean: Tensor
-    inverse_deviation: Tensor
-    projection: Tensor
+    reductions: tuple[Reduction, ...]
     likelihood: NDArray[np.float32]
     likelihood_gain: float
 
     @property
     def channels(self) -> int:
         """Of the map."""
-        return len(self.projection) + (self.likelihood_gain > 0)
+        return sum(len(one.directions) for one in self.reductions) + (self.likelihood_gain > 0)
 
     @property
     def stage(self) -> Stage:
@@ -88,22 +124,24 @@ class Encoder:
         return np.asarray((self.likelihood[color_bins(to_lab(patch))] + 1) / 2, np.float32)
 
     def read(self, seen: Seen) -> Tensor:
-        """The same of what a crop shows; differentiable by its raw features where gradients are enabled."""
-        side = seen.raw.shape[-1]
-        deviations = (seen.raw - self.mean[..., None]).mul_(self.inverse_deviation[..., None])
-        deviations = deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).flatten(1)
-        kept = deviations.T @ self.projection.T  # (n * n, C)
+        """The same of what a crop shows; differentiable by its groups where gradients are enabled."""
+        cells = seen.cells
+        kept = [
+            spread(reduction.reduced(group), stage, self.stage, cells)
+            for reduction, group, stage in zip(self.reductions, seen.groups, self.source.grids, strict=True)
+        ]
         if self.likelihood_gain > 0:
-            likelihood = self._likelihood(seen.bins, side).to(kept).flatten() * self.likelihood_gain
-            kept = torch.cat([kept, likelihood[:, None]], dim=1)
-        return kept.view(side, side, -1).permute(2, 0, 1)
+            likelihood = self._likelihood(seen.bins, cells).to(kept[0]) * self.likelihood_gain
+            kept.append(likelihood.view(-1, 1))
+        return torch.cat(kept, dim=1).view(cells, cells, -1).permute(2, 0, 1)
 
     def _likelihood(self, bins: NDArray[np.uint16] | Tensor, cells: int) -> Tensor:
         """(cells, cells) means of what the pixels' colours say."""
+        stage = self.source.color_stage
         if isinstance(bins, Tensor):
             table = torch.from_numpy(self.likelihood).to(bins.device, non_blocking=True)
-            return means_of(table[bins][None], self.stage, self.stage.stride)[0]
-        return torch.from_numpy(cell_means(self.likelihood.take(bins), self.stage, cells))
+            return means_of(table[bins][None], stage, stage.stride)[0]
+        return torch.from_numpy(cell_means(self.likelihood.take(bins), stage, cells))
 
 
 class MapSource:
@@ -116,6 +154,11 @@ class MapSource:
         channels: how many are kept of each stage, and of the colour planes.
         likelihood_gain: of the colour likelihood; 0 leaves that channel out.
         device: where it computes.
+
+    Attributes:
+        stage: whose grid the map has.
+        grids: of each group, in their order: stages, and the map's for the colour.
+        color_stage: the map's grid in the larger pixels that colours are read from.
     """
 
     def __init__(
@@ -130,18 +173,18 @@ class MapSource:
         self._backbone, self._stages, self._grid, self._channels = backbone, stages, grid, channels
         self._likelihood_gain, self._device = likelihood_gain, device
         self.stage = backbone.stages[grid]
+        self.grids = (*(self._own_grid(backbone.stages[name]) for name in stages), self.stage)
+        self.color_stage = replace(
+            self.stage, stride=self.stage.stride // 2, first_center_px=self.stage.first_center_px / 2
+        )
 
-    def raw(self, crop: NDArray[np.uint8], lab: NDArray[np.uint8]) -> list[Tensor]:
-        """(S, S, 3) uint8 RGB and CIELAB to a (G_i, n * n) tensor for each stage, and one for the colour."""
-        groups = self.deep(to_pixels(crop, self._device))
-        color = color_planes(lab, self.stage, math.isqrt(groups[0].shape[1]))
-        return [*groups, torch.from_numpy(color).to(groups[0])]
+    def _own_grid(self, stage: Stage) -> Stage:
+        return stage if stage.stride > self.stage.stride else self.stage
 
     def seen(self, crop: NDArray[np.uint8]) -> Seen:
         """What (S, S, 3) uint8 RGB pixels show, on the source's device, without gradient."""
         with torch.no_grad():  # not inference_mode: learning must be able to read these
-            lab = to_lab(crop)
-            return self.joined(self.raw(crop, lab), lab)
+            return self.joined(self.deep(to_pixels(crop, self._device)), to_lab(halved(crop)))
 
     def look(self, image: NDArray[np.uint8], crop: Crop) -> Seen:
         """What a crop of an image, (H, W, 3) uint8 RGB, shows."""
@@ -153,40 +196,36 @@ class MapSource:
         """The same, with crop and colours computed where the network is."""
         with torch.no_grad():
             pixels = cut_on(self._device, image, crop)
-            lab = lab_of(pixels)
-            raw = torch.cat([*self.deep(pixels), planes_of(lab, self.stage)])
-            cells = crop.side_px // self.stage.stride
-            return Seen(raw.view(-1, cells, cells), bins_of(lab))
+            lab = lab_of(halved_on(pixels))
+            return Seen((*self.deep(pixels), planes_of(lab, self.color_stage)), bins_of(lab))
 
-    def joined(self, raw: list[Tensor], lab: NDArray[np.uint8]) -> Seen:
-        """What a crop of those raw features and colours shows."""
-        cells = len(lab) // self.stage.stride
-        return Seen(torch.cat(raw).view(-1, cells, cells), color_bins(lab))
+    def joined(self, deep: list[Tensor], lab: NDArray[np.uint8]) -> Seen:
+        """What a crop shows of which :meth:`deep` has the features and (S / 2, S / 2, 3) are the colours."""
+        planes = color_planes(lab, self.color_stage, len(lab) // self.color_stage.stride)
+        return Seen((*deep, torch.from_numpy(planes).to(deep[0])), color_bins(lab))
 
     def deep(self, pixels: Tensor) -> list[Tensor]:
-        """(1, 3, S, S) in [0, 255] to one (G_i, n * n) tensor for each stage."""
+        """(1, 3, S, S) in [0, 255] to (G_i, n_i, n_i) of each stage, on cells no finer than the map's."""
         maps = self._backbone(self._backbone.normalized(pixels), self._stages)
-        return [one[0].flatten(1) for one in aligned_maps(self._backbone, maps, self._grid)]
+        fine = {
+            name: maps[name]
+            for name in self._stages
+            if self._backbone.stages[name].stride <= self.stage.stride
+        }
+        maps |= zip(fine, aligned_maps(self._backbone, fine, self._grid), strict=True)
+        return [maps[name][0] for name in self._stages]
 
     def fitted(self, crop: NDArray[np.uint8], size_px: Floats) -> Encoder:
         """The encoder of a target of (2,) size, crop pixels, in the middle of a first frame's crop."""
-        lab = to_lab(crop)
+        seen = self.seen(crop)
         with torch.no_grad():
-            groups = self.raw(crop, lab)
-            raw = torch.cat(groups)
-            mean = raw.mean(dim=1, keepdim=True)
-            inverse_deviation = 1 / (raw.std(dim=1, keepdim=True) + 1e-3)
-            # Bounded as every later frame is: a channel flat but for one cell must not rule its group.
-            deviations = ((raw - mean) * inverse_deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
-            weight = self._halved_weight(len(crop), size_px).to(raw)
-            sizes = [len(group) for group in groups]
-            rows = [
-                _principal(group, weight, kept)
-                for group, kept in zip(torch.split(deviations, sizes), self._channels, strict=True)
-            ]
-        gain = self._likelihood_gain
-        likelihood = color_likelihood(lab, size_px)
-        return Encoder(self, mean, inverse_deviation, _blocks(rows), likelihood, gain)
+            weight = self._halved_weight(len(crop), size_px).to(seen.groups[0])
+            reductions = tuple(
+                _reduction(spread(group.flatten(1).T, grid, self.stage, seen.cells).T, weight, kept)
+                for group, grid, kept in zip(seen.groups, self.grids, self._channels, strict=True)
+            )
+        likelihood = color_likelihood(to_lab(halved(crop)), size_px / 2)
+        return Encoder(self, reductions, likelihood, self._likelihood_gain)
 
     def _halved_weight(self, side_px: int, size_px: Floats) -> Tensor:
         """(n * n,) weights of the cells: one half on 1.2 boxes, one half on the rest."""
@@ -197,18 +236,27 @@ class MapSource:
         return torch.from_numpy(weight.ravel())
 
 
+def _reduction(raw: Tensor, weight: Tensor, kept: int) -> Reduction:
+    """Of (G, n * n) features of a first frame with (n * n,) weights of its cells, to so many directions."""
+    mean = raw.mean(dim=1, keepdim=True)
+    inverse_deviation = 1 / (raw.std(dim=1, keepdim=True) + 1e-3)
+    # Bounded as every later frame is: a channel flat but for one cell must not rule its group.
+    deviations = ((raw - mean) * inverse_deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return Reduction(mean, inverse_deviation, _principal(deviations, weight, kept))
+
+
 def _principal(deviations: Tensor, weight: Tensor, kept: int) -> Tensor:
     """(kept, G) leading directions of (G, n * n) features, scaled so that a group's energy is its size."""
     values, vectors = torch.linalg.eigh((deviations * weight) @ deviations.T)
     scale = math.sqrt(len(deviations)) / values.clamp(min=1e-6).sum().sqrt()
     directions: Tensor = vectors[:, -min(kept, len(deviations)) :].T * scale
-    return directions
+    return directions.contiguous()
 
 
-def _blocks(rows: list[Tensor]) -> Tensor:
-    """The projection of each group as one of them all: block-diagonal."""
-    projection: Tensor = torch.block_diag(*rows)  # type: ignore[no-untyped-call]
-    return projection
+def halved(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S, 3) to (S / 2, S / 2, 3): the mean of each four pixels."""
+    side = len(crop) // 2
+    return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def to_lab(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -226,11 +274,11 @@ def cell_means(
 
 
 def color_planes(lab: NDArray[np.uint8], stage: Stage, cells: int) -> NDArray[np.float32]:
-    """(COLOR_PLANES, cells * cells) of a crop's (S, S, 3) colours, in the same units."""
+    """(COLOR_PLANES, cells, cells) of a crop's (S, S, 3) colours, in the same units."""
     mean = cell_means(lab, stage, cells)
     quarters = cell_means(lab, stage, 2 * cells)[::2, ::2]
     planes = np.concatenate([mean, quarters - mean], axis=2)
-    return np.ascontiguousarray(planes.reshape(-1, COLOR_PLANES).T)
+    return np.ascontiguousarray(planes.transpose(2, 0, 1))
 
 
 def color_bins(lab: NDArray[np.uint8]) -> NDArray[np.uint16]:

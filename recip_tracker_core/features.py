@@ -8,6 +8,7 @@ each box from the shared map. Gradients do not flow from here to pixels: see :mo
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -163,6 +164,16 @@ def aligned_maps(backbone: Backbone, maps: dict[str, Tensor], onto: str) -> list
     return aligned
 
 
+def spread(values: Tensor, source: Stage, onto: Stage, cells: int) -> Tensor:
+    """(n * n, C) values at a stage's cells to (cells * cells, C) at a finer one's, by interpolation."""
+    if source is onto:
+        return values
+    own = math.isqrt(len(values))
+    weights = _interpolation(source, onto, own, cells).to(values)
+    rows = (weights @ values.reshape(own, -1)).view(cells, own, -1)
+    return (weights @ rows).flatten(0, 1)
+
+
 @functools.cache
 def _interpolation(source: Stage, target: Stage, n_source: int, n_target: int) -> Tensor:
     """(n_target, n_source) linear interpolation between cell centres, constant beyond the last ones.
@@ -195,11 +206,10 @@ def pooled(
         (N, C, grid, grid), channels last in memory.
     """
     channels, height, width = fused.shape
-    columns, column_weights = _taps(boxes[:, 0], boxes[:, 2], stage, grid, width, samples_per_bin)
-    rows, row_weights = _taps(boxes[:, 1], boxes[:, 3], stage, grid, height, samples_per_bin)
+    read, shares = _taps(boxes, stage, grid, (width, height), samples_per_bin)
     # (N, grid, 1, taps, 1) with (N, 1, grid, 1, taps): every pair of a row and a column
-    cells = rows[:, :, None, :, None] * width + columns[:, None, :, None, :]
-    weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None, :]
+    cells = read[:, 1, :, None, :, None] * width + read[:, 0, None, :, None, :]
+    weights = shares[:, 1, :, None, :, None] * shares[:, 0, None, :, None, :]
     taps = cells.shape[-1] * cells.shape[-2]
     bags = F.embedding_bag(
         torch.from_numpy(cells.reshape(-1, taps)).to(fused.device),
@@ -211,23 +221,18 @@ def pooled(
 
 
 def _taps(
-    start: NDArray[np.float32],
-    extent: NDArray[np.float32],
-    stage: Stage,
-    grid: int,
-    cells: int,
-    samples: int,
+    boxes: Boxes, stage: Stage, grid: int, cells: tuple[int, int], samples: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Which cells of one axis each bin reads, and their weights: both (N, grid, 2 * samples)."""
-    count = grid * samples
+    """Which cells of both axes each bin reads, x first, and their weights: (N, 2, grid, 2 * samples) each."""
+    count, last = grid * samples, np.array(cells)[:, None] - 1
     offset = (np.arange(count, dtype=np.float32) + 0.5) / count
-    at_px = start[:, None] + extent[:, None] * offset  # (N, count)
-    at = np.clip((at_px - stage.first_center_px) / stage.stride, 0, cells - 1)
-    low = np.minimum(at.astype(np.int64), max(cells - 2, 0))
+    at_px = boxes[:, :2, None] + boxes[:, 2:, None] * offset  # (N, 2, count)
+    at = np.clip((at_px - stage.first_center_px) / stage.stride, 0, last.astype(np.float32))
+    low = np.minimum(at.astype(np.int64), np.maximum(last - 1, 0))
     share = (at - low).astype(np.float32)
-    index = np.stack([low, np.minimum(low + 1, cells - 1)], axis=-1)
+    index = np.stack([low, np.minimum(low + 1, last)], axis=-1)
     weight = np.stack([1 - share, share], axis=-1) / np.float32(samples)
-    shape = (len(start), grid, 2 * samples)
+    shape = (len(boxes), 2, grid, 2 * samples)
     return index.reshape(shape), weight.reshape(shape)
 
 
@@ -298,8 +303,8 @@ class MapFeatures:
 
 
 def to_pixels(cut: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255], channels last in memory."""
-    return torch.from_numpy(cut).to(device).permute(2, 0, 1)[None].float()
+    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255]."""
+    return torch.from_numpy(np.stack(cv2.split(cut))).to(device)[None].float()
 
 
 def covered(view: View, boxes: Boxes) -> Boxes:

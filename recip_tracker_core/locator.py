@@ -17,7 +17,7 @@ from torch import Tensor
 from . import config, quasirandom
 from .backbones import Stage
 from .encoding import taps
-from .ridge import Moments
+from .ridge import Weighted
 
 Floats = NDArray[np.float64]
 
@@ -57,12 +57,14 @@ class Response:
         Args:
             window, from_px: as of :meth:`peak`.
             size_px: (2,) of the box, crop pixels.
-            least: value below which a place is none.
+            least: value below which no place but the best of all is one.
         """
         values, step = self._windowed(window, from_px), self.at_px[1] - self.at_px[0]
         width, height = (2 * max(1, int(side / 4 / step)) + 1 for side in size_px)
         highest = cv2.dilate(values, np.ones((height, width), np.uint8))
-        rows, columns = np.nonzero((values >= highest) & (self.values > least))
+        is_peak = (values >= highest) & (self.values > least)
+        is_peak.flat[values.argmax()] = True
+        rows, columns = np.nonzero(is_peak)
         order = np.argsort(-values[rows, columns], kind="stable")
         return [self._summit(values, int(rows[index]), int(columns[index])) for index in order]
 
@@ -146,28 +148,27 @@ class Locator:
             size_px: (2,) of the target, crop pixels.
             filters: (D + 1, F), one filter a column.
         """
-        grid, cells = self._settings.grid, features.shape[-1]
-        columns = self._readings(size_px[0], cells).to(features)  # (grid, m, n)
-        rows = self._readings(size_px[1], cells).to(features)
-        weights = filters[:-1].T.reshape(-1, len(features))  # (F * grid * grid, C)
-        planes = (weights @ features.flatten(1)).view(-1, grid, grid, cells, cells)
+        grid, cells, count = self._settings.grid, features.shape[-1], filters.shape[1]
+        columns, rows = (self._readings(side_px, cells).to(features) for side_px in size_px)  # (m, grid * n)
+        weights = filters[:-1].T.view(count, grid, grid, -1).transpose(1, 2).flatten(0, 2)  # by x, then y
+        planes = (weights @ features.flatten(1)).view(-1, grid * cells, cells)
         # Each plane is moved to its point of the box, and all are added: rows first, then columns.
-        moved = torch.einsum("yrh,fyxhw->fxrw", rows, planes)
-        total = torch.einsum("xcw,fxrw->frc", columns, moved) + filters[-1][:, None, None]
+        moved = (rows @ planes).view(count, grid, -1, cells).transpose(1, 2).flatten(2)  # (F, m, grid * n)
+        total = moved @ columns.T + filters[-1][:, None, None]
         return [Response(values, self._at_px) for values in total.cpu().numpy()]
 
     def _readings(self, side_px: float, cells: int) -> Tensor:
-        """(grid, m, n): linear interpolation along one axis, at the box's points around each half cell."""
+        """(m, grid * n): linear interpolation along one axis, at the box's points around each half cell."""
         grid = self._settings.grid
         offset = ((np.arange(grid) + 0.5) / grid - 0.5) * side_px
-        at = (self._at_px + offset[:, None] - self._stage.first_center_px) / self._stage.stride
+        at = (self._at_px[:, None] + offset - self._stage.first_center_px) / self._stage.stride
         at = np.clip(at, 0, cells - 1).ravel()  # beyond the border the map's rim goes on
         low = np.minimum(at.astype(np.int64), cells - 2)
         weight, row = np.zeros((len(at), cells), np.float32), np.arange(len(at))
         weight[row, low], weight[row, low + 1] = 1 - (at - low), at - low
-        return torch.from_numpy(weight.reshape(grid, -1, cells))
+        return torch.from_numpy(weight.reshape(-1, grid * cells))
 
-    def moments(
+    def samples(
         self,
         features: Tensor,
         center_px: Floats,
@@ -175,7 +176,7 @@ class Locator:
         draw: int,
         finder: Tensor | None = None,
         first_peak: float = 1.0,
-    ) -> Moments:
+    ) -> Weighted:
         """What one map teaches of a target at a place.
 
         The label is a Gaussian of the distance from the target, and the positive samples together have a
@@ -200,7 +201,7 @@ class Locator:
             negative = negative * (1 + settings.hard_weight * mistaken)
         share = settings.positive_share
         weight = positive * (share / positive.sum()) + negative * ((1 - share) / negative.sum())
-        return Moments.of(x, label[:, None], weight)
+        return Weighted(x, label[:, None], weight)
 
     def sample_places(self, center_px: Floats, size_px: Floats, draw: int) -> Floats:
         """(N, 2) centres to learn from, crop pixels: dense on the target, sparse around it and far away."""

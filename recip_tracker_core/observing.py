@@ -167,11 +167,10 @@ class Observer:
 
     def _distinct_peaks(self, finder: Response, view: View, history: History) -> list[Peak]:
         """The best place, and the others where rivals may be."""
-        best, settings = finder.peak(self._window, view.at_px), self._watch.settings
+        settings = self._watch.settings
         if not settings.enabled:
-            return [best]
-        peaks = finder.peaks(self._window, view.at_px, view.size_px, settings.peak * history.peak)
-        return [best, *(peak for peak in peaks if (peak.place_px != best.place_px).any())]
+            return [finder.peak(self._window, view.at_px)]
+        return finder.peaks(self._window, view.at_px, view.size_px, settings.peak * history.peak)
 
     def _chosen(self, peaks: list[Peak], margins: NDArray[np.float32], own: list[int]) -> int:
         """Index of the peak that the classifier likes most, of those that are nearly as high as the best."""

@@ -20,7 +20,7 @@ from .backbones import INPUT, Backbone
 from .box_crops import CropNetwork, cut_boxes, image_pixels
 from .classifier import TARGET, Head
 from .crops import Crop
-from .encoding import MapSource, box_features, color_planes, taps, to_lab
+from .encoding import MapSource, box_features, halved, taps, to_lab
 from .features import Region, fused_map, pooled, to_pixels
 from .types import BoundingBox, Frame
 
@@ -141,13 +141,10 @@ class MapPainter:
         center, size = np.array(box.center), np.array([box.w, box.h])
         crop = replace(Crop.around(center, size, self._target_px, self._region_px), side_px=self._side_px)
         cut, middle = crop.cut(frame.image), np.full((1, 2), self._side_px / 2)
-        lab = to_lab(cut)
+        lab = to_lab(halved(cut))
         with torch.enable_grad():
             pixels = to_pixels(cut, self._device).requires_grad_(True)
-            groups = self._source.deep(pixels)
-            cells = self._side_px // self._source.stage.stride
-            color = torch.from_numpy(color_planes(lab, self._source.stage, cells)).to(groups[0])
-            features = known.encoder.read(self._source.joined([*groups, color], lab))
+            features = known.encoder.read(self._source.joined(self._source.deep(pixels), lab))
             place = (features, middle, size * crop.scale, self._source.stage, self._grid)
             if known.head is not None:
                 score = known.head(box_features(*place))[:, TARGET]

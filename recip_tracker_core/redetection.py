@@ -1,8 +1,9 @@
 """Where to look for a target that is lost: first where it was, then farther and farther away.
 
-Every lost frame looks at a few views of the image: at a fine one where a candidate was seen in the last
-frame, or at the last safe place; and, where that shows nothing, at one coarse view, around that place
-and over the tiles of the image in turn. The best point of a coarse view is looked at finely.
+Every lost frame looks at two views of the image at most, so that none takes long: at a fine one where a
+candidate was seen in the last frame, or at the last safe place; and, where that shows nothing, at one
+coarse view, around that place and over the tiles of the image in turn. The best point of a coarse view
+is looked at finely in the next frame.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Search:
         frames: since the target was lost.
         candidate_px: (2,) where the last frame saw something like the target, image pixels, or None.
         hits: frames in a row in which it did.
+        promised_px: (2,) where a coarse view promises something that no fine one has shown yet, or None.
+        was_promised: whether the last fine view was of such a place.
     """
 
     tiles: Floats
@@ -60,6 +63,13 @@ class Search:
     frames: int = 0
     candidate_px: Floats | None = None
     hits: int = 0
+    promised_px: Floats | None = None
+    was_promised: bool = False
+
+    @property
+    def is_promise_due(self) -> bool:
+        """Whether a promised place is looked at next: in turn with the last one, where promises are many."""
+        return self.candidate_px is None and self.promised_px is not None and not self.was_promised
 
 
 class Searcher:
@@ -99,15 +109,15 @@ class Searcher:
         )
 
     def _best(self, frame: Frame, sought: Sought, search: Search, known: Appearance) -> tuple[Sight, Search]:
-        """One to four views."""
-        if search.candidate_px is not None:
-            sight = self.fine(frame, search.candidate_px, sought, known)
-            if self.passes(sight, sought.standing):
-                return sight, search
-        search = replace(search, hits=0)
-        best = self.fine(frame, sought.place_px, sought, known)
+        """One or two views."""
+        places = search.candidate_px, search.promised_px if search.is_promise_due else None, sought.place_px
+        around = next(place for place in places if place is not None)
+        best = self.fine(frame, around, sought, known)
         if self.passes(best, sought.standing):
-            return best, search
+            is_same = search.candidate_px is not None
+            return best, replace(search, promised_px=None, hits=search.hits if is_same else 0)
+        kept = None if search.is_promise_due else search.promised_px
+        search = replace(search, promised_px=kept, was_promised=search.is_promise_due, hits=0)
         # One coarse view a frame: of the last place, then of the next tiles.
         is_tile = search.frames % LAST_PLACE_INTERVAL > 0 or len(search.tiles) == 1
         around = search.tiles[search.next_tile % len(search.tiles)] if is_tile else sought.place_px
@@ -116,10 +126,7 @@ class Searcher:
         coarse = self._observer.sought(view, known, sought.history, is_coarse=True)
         promise = (coarse.signals.peak / known.first_peak + coarse.signals.likeness) / 2
         if promise > self._settings.promise:
-            at_px = np.clip(coarse.in_image_px, 0, sought.image_px)
-            fine = self.fine(frame, at_px, sought, known)
-            if self.passes(fine, sought.standing) or fine.signals.confidence > best.signals.confidence:
-                best = fine
+            search = replace(search, promised_px=np.clip(coarse.in_image_px, 0, sought.image_px))
         return best, search
 
     def fine(self, frame: Frame, at_px: Floats, sought: Sought, known: Appearance) -> Sight:

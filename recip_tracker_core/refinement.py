@@ -17,7 +17,7 @@ from torch import Tensor
 from . import config, quasirandom
 from .backbones import Stage
 from .encoding import taps
-from .ridge import Moments
+from .ridge import Weighted
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +61,9 @@ class BoxRefiner:
     def __init__(self, settings: config.Refiner, stage: Stage, seed: int) -> None:
         self._settings, self._stage, self._seed = settings, stage, seed
 
-    def moments(self, features: Tensor, center_px: Floats, size_px: Floats, count: int, draw: int) -> Moments:
+    def samples(
+        self, features: Tensor, center_px: Floats, size_px: Floats, count: int, draw: int
+    ) -> Weighted:
         """What one map teaches of a box: ``count`` jittered ones, and what each lacks to the true one.
 
         Args:
@@ -80,7 +82,7 @@ class BoxRefiner:
                 (log_sides[:, 0] - log_sides[:, 1]) / 2,
             ]
         )
-        return Moments.of(x, torch.from_numpy(wanted).to(x), torch.full_like(x[:, 0], 1 / count))
+        return Weighted(x, torch.from_numpy(wanted).to(x), torch.full_like(x[:, 0], 1 / count))
 
     def correction(
         self, features: Tensor, center_px: Floats, size_px: Floats, weights: Tensor, draw: int
@@ -88,7 +90,7 @@ class BoxRefiner:
         """The mean answer for boxes jittered around a given one, shrunk by its reliability.
 
         Args:
-            weights: (D + 1, 4), from :meth:`moments`; the rest as there.
+            weights: (D + 1, 4), from :meth:`samples`; the rest as there.
         """
         centers, sizes = self._jittered(center_px, size_px, self._settings.candidates, draw)
         answer = (self._taps(features, centers, sizes) @ weights).cpu().numpy().astype(np.float64)

@@ -19,8 +19,23 @@ BLOCKS = 6  # of columns in which X'X is computed: saves two fifths of the produ
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Weighted:
+    """Samples that are learned from, each with its weight.
+
+    Attributes:
+        x: (N, D + 1) features, the last of which is the constant 1.
+        y: (N, K) targets.
+        weight: (N,).
+    """
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Moments:
-    """Weighted second moments of samples whose last feature is the constant 1.
+    """Second moments of weighted samples.
 
     Attributes:
         gram: (D + 1, D + 1), X'X; the part above the diagonal is not filled, as nothing reads it.
@@ -31,30 +46,37 @@ class Moments:
     cross: Tensor
 
     @staticmethod
-    def of(x: Tensor, y: Tensor, weight: Tensor) -> Moments:
-        """Of (N, D + 1) features and (N, K) targets, each sample with its (N,) weight."""
-        weighted = x * weight[:, None]
-        gram = x.new_zeros(x.shape[1], x.shape[1])
-        step = -(-x.shape[1] // BLOCKS)
-        for start in range(0, x.shape[1], step):
-            gram[start:, start : start + step] = weighted[:, start:].T @ x[:, start : start + step]
-        return Moments(gram, weighted.T @ y)
+    def mean(batches: Iterable[Weighted]) -> Moments:
+        """Their mean over batches of equal weight; each may be forgotten when the next one comes."""
+        each, count = iter(batches), 1
+        first = next(each)
+        width = first.x.shape[1]
+        total = Moments(first.x.new_zeros(width, width), first.y.new_zeros(width, first.y.shape[1]))
+        total._add(first, 1.0)
+        for one in each:
+            total._add(one, 1.0)
+            count += 1
+        total.gram.div_(count)
+        total.cross.div_(count)
+        return total
+
+    def with_share(self, samples: Weighted, share: float) -> Moments:
+        """These and ``share`` of those of samples; the shares add up to 1."""
+        mixed = Moments(self.gram * (1 - share), self.cross * (1 - share))
+        mixed._add(samples, share)
+        return mixed
 
     def mixed(self, other: Moments, share: float) -> Moments:
-        """These and ``share`` of the others; the shares add up to 1."""
+        """These and ``share`` of others; the shares add up to 1."""
         return Moments(torch.lerp(self.gram, other.gram, share), torch.lerp(self.cross, other.cross, share))
 
-
-def mean_moments(moments: Iterable[Moments]) -> Moments:
-    """Their mean, each with equal weight; each may be forgotten when the next one comes."""
-    each, count = iter(moments), 1
-    first = next(each)
-    gram, cross = first.gram.clone(), first.cross.clone()
-    for one in each:
-        gram += one.gram
-        cross += one.cross
-        count += 1
-    return Moments(gram / count, cross / count)
+    def _add(self, samples: Weighted, share: float) -> None:
+        """In place: nothing of their size is made beside them."""
+        x, weighted = samples.x, samples.x * (share * samples.weight)[:, None]
+        step = -(-x.shape[1] // BLOCKS)
+        for start in range(0, x.shape[1], step):
+            self.gram[start:, start : start + step].addmm_(weighted[:, start:].T, x[:, start : start + step])
+        self.cross.addmm_(weighted.T, samples.y)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,9 +93,9 @@ class RidgeMemory:
     recent: Moments | None = None
     count: int = 0
 
-    def with_frame(self, moments: Moments, rate: float) -> RidgeMemory:
-        """The same with one more frame, which gets ``rate`` of the recent part, 0 to 1."""
-        recent = moments if self.recent is None else self.recent.mixed(moments, rate)
+    def with_frame(self, samples: Weighted, rate: float) -> RidgeMemory:
+        """The same with one more frame's samples, which get ``rate`` of the recent part, 0 to 1."""
+        recent = Moments.mean([samples]) if self.recent is None else self.recent.with_share(samples, rate)
         return replace(self, recent=recent, count=self.count + 1)
 
     def solved(self, ridge: float, first_share: float, ramp: int) -> Tensor:
@@ -99,8 +121,11 @@ class RidgeMemory:
         diagonal = gram.diagonal()
         diagonal[:-1].add_(ridge * diagonal[:-1].mean())
         diagonal[-1].add_(BIAS_RIDGE)
-        try:
-            factor = torch.linalg.cholesky(gram)
-        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
-            raise LearningError(f"a ridge regression has no solution: {error}") from error
-        return torch.cholesky_solve(blend.cross, factor)
+        # In its own memory: what is above the diagonal by rows is what is below it by columns.
+        factor, failed = gram.mT, gram.new_empty((), dtype=torch.int32)
+        torch.linalg.cholesky_ex(factor, upper=True, out=(factor, failed))
+        if failed:
+            raise LearningError(
+                f"a ridge regression has no solution: not positive definite at row {int(failed)}"
+            )
+        return torch.cholesky_solve(blend.cross, factor, upper=True)

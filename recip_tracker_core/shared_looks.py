@@ -78,12 +78,12 @@ def _joined(crops: Sequence[Crop]) -> Crop | None:
 
 
 def window(look: Look, crop: Crop) -> Look:
-    """The part of a shared look that stands for a crop, in whole cells; its middle may be elsewhere."""
-    cells_of_all = look.seen.raw.shape[-1]
-    stride = look.crop.side_px // cells_of_all
-    cells = crop.side_px // stride
+    """The part of a shared look that stands for a crop, by whole cells of every stage: nearly its middle."""
+    stride = look.crop.side_px // look.seen.cells
+    cells, step = crop.side_px // stride, look.seen.step
     corner_px = look.crop.to_crop(crop.center_px) - crop.side_px / 2
-    column, row = np.clip(np.rint(corner_px / stride), 0, cells_of_all - cells).astype(int).tolist()
+    last = (look.seen.cells - cells) // step
+    column, row = (np.clip(np.rint(corner_px / (stride * step)), 0, last).astype(int) * step).tolist()
     middle_px = np.array([column, row]) * stride + crop.side_px / 2
     own = Crop(look.crop.to_image(middle_px), look.crop.scale, crop.side_px)
     return Look(look.seen.window(row, column, cells), own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -16,17 +16,17 @@ from .backbones import INPUT, Backbone
 from .classifier import Head
 from .confidence import USUAL_FRAMES, History
 from .config import TrackerConfig
-from .encoding import BINS, COLOR_PLANES, Encoder, MapSource
+from .encoding import BINS, COLOR_PLANES, Encoder, MapSource, Reduction
 from .errors import TargetFileError
 from .regression import BoxRegressor, Refiner, Unrefined
 from .target_files import Arrays, Maker, Wanted
-from .target_parts import MOST_COUNT, ClassifierPart, MemoryPart, Taught, as_array
+from .target_parts import MOST_COUNT, ClassifierPart, MemoryPart, Taught, as_array, own_tensor
 
 Floats = NDArray[np.float64]
 
 POSITIVE = float(np.nextafter(0, 1))
 PLACE, SIZE = Wanted((2,), np.float64, 0.0, 1.0), Wanted((2,), np.float64, POSITIVE, 10.0)
-ENCODER, FILTERS = ("mean", "inverse_deviation", "projection"), ("finder", "witness", "regression")
+FILTERS = ("finder", "witness", "regression")
 HEAD_SETTINGS = ("classifier.hidden", "classifier.weighs_features")
 LOCATOR_SETTINGS = (
     *("map.region_px", "map.target_px", "map.color_likelihood"),
@@ -85,8 +85,9 @@ class LocatedFormat:
         self._source, self._device, self._gain = source, device, settings.map.color_likelihood
         agreed = {"stages": stages, "channels": channels, **_chosen(settings, LOCATOR_SETTINGS)}
         self.maker = Maker("locator", settings.backbone.name, weights_digest(backbone), agreed)
-        raw = (*(backbone.stages[name].channels for name in stages), COLOR_PLANES)
-        kept, total, grid = sum(map(min, raw, channels)), sum(raw), settings.locator.grid
+        self._raw = (*(backbone.stages[name].channels for name in stages), COLOR_PLANES)
+        self._kept = tuple(map(min, self._raw, channels))
+        kept, total, grid = sum(self._kept), sum(self._raw), settings.locator.grid
         width = kept + (self._gain > 0)  # channels of the map
         finder, box = grid**2 * width + 1, settings.refiner.grid**2 * width + 1
         self._locator = MemoryPart("locator", finder, 1, device)
@@ -125,7 +126,7 @@ class LocatedFormat:
             "counts": np.array(counts, np.int64),
             "first": np.array([known.first_peak, known.first_sharpness]),
             "likelihood": known.encoder.likelihood,
-            **{name: as_array(getattr(known.encoder, name)) for name in ENCODER},
+            **_packed_reductions(known.encoder.reductions),
             **{name: as_array(getattr(known, name)) for name in FILTERS},
             **self._locator.pack(known.locator_memory),
             **self._refiner.pack(known.refiner_memory),
@@ -136,12 +137,10 @@ class LocatedFormat:
         """See :class:`~.target_files.TargetFormat`."""
         frames, seen, lessons, head_frame = map(int, arrays["counts"])
         peak, sharpness, first_peak, first_sharpness = map(float, (*arrays["history"], *arrays["first"]))
-        mean, inverse, projection, finder, witness, regression = (
-            torch.from_numpy(arrays[name]).to(self._device) for name in (*ENCODER, *FILTERS)
-        )
+        finder, witness, regression = (torch.from_numpy(arrays[name]).to(self._device) for name in FILTERS)
         taught = None if self._classifier is None else self._classifier.unpack(arrays)
         known = Appearance(
-            encoder=Encoder(self._source, mean, inverse, projection, arrays["likelihood"], self._gain),
+            encoder=Encoder(self._source, self._reductions(arrays), arrays["likelihood"], self._gain),
             finder=finder,
             witness=witness,
             first_peak=first_peak,
@@ -164,6 +163,15 @@ class LocatedFormat:
             tuple(map(float, arrays["usual"])),
             frames,
         )
+
+    def _reductions(self, arrays: Arrays) -> tuple[Reduction, ...]:
+        """Of each group: its rows of what was packed, and of the projection its columns, too."""
+        rows, columns = np.cumsum((0, *self._kept)), np.cumsum((0, *self._raw))
+        reductions = []
+        for kept, raw in zip(map(slice, rows, rows[1:]), map(slice, columns, columns[1:]), strict=False):
+            parts = arrays["mean"][raw], arrays["inverse_deviation"][raw], arrays["projection"][kept, raw]
+            reductions.append(Reduction(*(own_tensor(part, self._device) for part in parts)))
+        return tuple(reductions)
 
     def _packed_classifier(self, known: Appearance) -> Arrays:
         head, first_head, samples = known.head, known.first_head, known.samples
@@ -265,6 +273,16 @@ def weights_digest(backbone: Backbone) -> str:
         digest.update(f"{name} {tuple(weights.shape)}".encode())
         digest.update(as_array(weights).tobytes())
     return digest.hexdigest()
+
+
+def _packed_reductions(reductions: Sequence[Reduction]) -> Arrays:
+    """As one of all groups, block-diagonal."""
+    projection = torch.block_diag(*(one.directions for one in reductions))  # type: ignore[no-untyped-call]
+    return {
+        "mean": as_array(torch.cat([one.mean for one in reductions])),
+        "inverse_deviation": as_array(torch.cat([one.inverse_deviation for one in reductions])),
+        "projection": as_array(projection),
+    }
 
 
 def _chosen(settings: TrackerConfig, names: tuple[str, ...]) -> dict[str, object]:

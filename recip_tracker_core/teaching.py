@@ -25,7 +25,7 @@ from .first_views import TrainingView, first_views
 from .learning import LearningRequest, Recipe, learn
 from .locator import Locator
 from .refinement import BoxRefiner
-from .ridge import Moments, RidgeMemory, mean_moments
+from .ridge import Moments, RidgeMemory, Weighted
 from .types import BoundingBox
 
 Floats = NDArray[np.float64]
@@ -260,16 +260,16 @@ class Teacher:
         """Points of each view; and again other ones, among which those that are hard weigh more."""
         count = len(views)
         seen = (self._located(views[draw], draw) for draw in _unless(should_stop, range(count)))
-        easy = self._solved_filter(RidgeMemory(mean_moments(seen)))
+        easy = self._solved_filter(RidgeMemory(Moments.mean(seen)))
         draws = _unless(should_stop, range(count, (hard_draws + 1) * count))
-        return RidgeMemory(mean_moments(self._located(views[draw % count], draw, easy) for draw in draws))
+        return RidgeMemory(Moments.mean(self._located(views[draw % count], draw, easy) for draw in draws))
 
     def _first_fitted(self, views: list[TrainingView], should_stop: ShouldStop) -> RidgeMemory:
         """Jittered boxes of the views in which the target's is a box."""
         upright = enumerate(view for view in views if view.is_upright)
         count = self._regression.first_samples
         return RidgeMemory(
-            mean_moments(self._fitted_box(view, count, draw) for draw, view in _unless(should_stop, upright))
+            Moments.mean(self._fitted_box(view, count, draw) for draw, view in _unless(should_stop, upright))
         )
 
     def _completed(self, whole: Appearance, latest: Appearance) -> Appearance:
@@ -332,11 +332,11 @@ class Teacher:
 
     def _located(
         self, view: TrainingView, draw: int, finder: Tensor | None = None, first_peak: float = 1.0
-    ) -> Moments:
-        return self._locator.moments(view.features, view.center_px, view.size_px, draw, finder, first_peak)
+    ) -> Weighted:
+        return self._locator.samples(view.features, view.center_px, view.size_px, draw, finder, first_peak)
 
-    def _fitted_box(self, view: TrainingView, count: int, draw: int) -> Moments:
-        return self._refiner.moments(view.features, view.center_px, view.size_px, count, draw)
+    def _fitted_box(self, view: TrainingView, count: int, draw: int) -> Weighted:
+        return self._refiner.samples(view.features, view.center_px, view.size_px, count, draw)
 
     def _solved_filter(self, memory: RidgeMemory) -> Tensor:
         return memory.solved(self._filter.ridge, self._ridge.first_share, self._ridge.ramp)

@@ -20,14 +20,14 @@ from profile_parts import FIRST_FIT, FRAME, LESSON, STAGES, TRACED, shown
 from profile_peaks import Operations, Peaks
 from profile_tracing import REST, Lap, Traced, Tracer, arrays_in
 
-from recip_tracker_core import TrackerConfig, ridge
+from recip_tracker_core import TrackerConfig, features
 from recip_tracker_core.crops import Crop
 from recip_tracker_core.parameters import replaced
-from recip_tracker_core.ridge import Moments, RidgeMemory
+from recip_tracker_core.ridge import Moments, RidgeMemory, Weighted
 
 pytestmark = pytest.mark.slow
 
-SAMPLES = torch.ones(4, 3), torch.ones(4, 1), torch.ones(4)
+SAMPLES = Weighted(torch.ones(4, 3), torch.ones(4, 1), torch.ones(4))
 SMALL = {"device": "cpu", "update.updater": "inline", "map.region_px": 128, "map.target_px": 40.0}
 
 
@@ -50,7 +50,7 @@ def test_what_is_counted_is_the_innermost_stages() -> None:
     tracer = Tracer(Ticks())
     outer = Traced("outer", "ridge:RidgeMemory.solved", begins="a lap")
     with tracer.installed([outer, Traced("inner", "ridge:Moments.mixed")]):
-        memory = RidgeMemory(Moments.of(*SAMPLES)).with_frame(Moments.of(*SAMPLES), 1.0)
+        memory = RidgeMemory(Moments.mean([SAMPLES])).with_frame(SAMPLES, 1.0)
         memory.solved(0.1, 0.5, 1)
     (lap,) = tracer.laps["a lap"]
     # Readings: outer begins, inner begins, inner ends, outer ends.
@@ -59,17 +59,17 @@ def test_what_is_counted_is_the_innermost_stages() -> None:
 
 def test_calls_outside_of_any_part_are_not_laps() -> None:
     tracer = Tracer(Ticks())
-    with tracer.installed([Traced("moments", "ridge:Moments.of")]):
-        Moments.of(*SAMPLES)
+    with tracer.installed([Traced("moments", "ridge:Moments.mean")]):
+        Moments.mean([SAMPLES])
     assert not tracer.laps
 
 
 def test_functions_are_themselves_again_afterwards() -> None:
-    before = ridge.mean_moments, vars(Moments)["of"], vars(RidgeMemory)["solved"]
+    before = features.aligned_maps, vars(Moments)["mean"], vars(RidgeMemory)["solved"]
     with pytest.raises(ZeroDivisionError), Tracer(Ticks()).installed(TRACED):
-        assert ridge.mean_moments is not before[0]
+        assert vars(Moments)["mean"] is not before[1]
         raise ZeroDivisionError
-    assert (ridge.mean_moments, vars(Moments)["of"], vars(RidgeMemory)["solved"]) == before
+    assert (features.aligned_maps, vars(Moments)["mean"], vars(RidgeMemory)["solved"]) == before
 
 
 def test_a_function_that_is_gone_is_named() -> None:
@@ -90,7 +90,7 @@ def test_a_stage_moves_what_it_is_given_and_gives_back_but_not_what_stays_inside
 
 
 def test_a_ridge_memory_holds_the_arrays_of_its_moments() -> None:
-    moments = Moments.of(*SAMPLES)
+    moments = Moments.mean([SAMPLES])
     assert [array.shape for array in arrays_in([RidgeMemory(moments)])] == [(3, 3), (3, 1)]
 
 

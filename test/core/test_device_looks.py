@@ -9,8 +9,8 @@ import torch
 
 from recip_tracker_core.backbones import Stage
 from recip_tracker_core.crops import Crop
-from recip_tracker_core.device_looks import bins_of, cut_on, lab_of, means_of, planes_of
-from recip_tracker_core.encoding import MapSource, cell_means, color_bins, color_planes, to_lab
+from recip_tracker_core.device_looks import bins_of, cut_on, halved_on, lab_of, means_of, planes_of
+from recip_tracker_core.encoding import MapSource, cell_means, color_bins, color_planes, halved, to_lab
 
 STAGES = {
     "centred": Stage(channels=1, stride=8, first_center_px=4.0, least_px=8, scale=1.0),
@@ -58,6 +58,12 @@ def test_colours_are_those_of_opencv(device: torch.device) -> None:
     np.testing.assert_array_equal(bins_of(lab).cpu().numpy(), color_bins(expected))
 
 
+def test_pixels_twice_as_large_are_those_of_opencv(device: torch.device) -> None:
+    crop = noise(64)
+    found = halved_on(as_pixels(crop, device))[0].permute(1, 2, 0).cpu().numpy()
+    np.testing.assert_array_equal(found, halved(crop))
+
+
 @each_stage
 def test_cells_and_planes_are_those_of_opencv(device: torch.device, stage: Stage) -> None:
     lab = to_lab(noise(64))
@@ -76,4 +82,4 @@ def test_a_look_on_the_device_is_read_as_one_by_opencv_is(map_source: MapSource,
     on_device = scene.encoder.read(seen)
     error = ((on_device - by_opencv).norm() / by_opencv.norm()).item()
     assert error < 0.05
-    assert seen.window(1, 2, 10).bins.shape == (80, 80)
+    assert seen.window(2, 4, 10).bins.shape == (40, 40)

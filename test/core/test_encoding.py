@@ -42,7 +42,8 @@ def test_a_map_has_the_cells_of_its_stage_and_a_channel_for_the_colour_likelihoo
 
 def test_equal_runs_give_equal_maps_bit_by_bit(scene, map_source: MapSource) -> None:
     again = map_source.fitted(scene.crop.cut(scene.frame.image), scene.size_px)
-    assert torch.equal(again.projection, scene.encoder.projection)
+    for one, other in zip(again.reductions, scene.encoder.reductions, strict=True):
+        assert torch.equal(one.directions, other.directions)
     assert torch.equal(again.encode(scene.crop.cut(scene.frame.image)), scene.seen())
 
 
@@ -68,12 +69,21 @@ def test_the_energy_of_a_group_is_its_size_of_which_the_kept_directions_have_the
     assert kept[3].sum().item() == pytest.approx(6, rel=1e-4)  # of the colour all directions are kept
 
 
-def test_a_group_reads_its_own_features_alone(scene) -> None:
-    raw = [size for size, _ in GROUPS.values()]
-    rows = torch.split(scene.encoder.projection, [kept for _, kept in GROUPS.values()])
-    for own, block in enumerate(rows):
-        for other, columns in enumerate(torch.split(block, raw, dim=1)):
-            assert bool(columns.abs().max() > 0) == (own == other)
+def test_a_group_that_is_coarser_than_the_map_is_read_on_its_own_cells_and_then_interpolated(
+    scene, map_source: MapSource
+) -> None:
+    seen = map_source.seen(scene.crop.cut(scene.frame.image))
+    coarse = list(GROUPS).index("s16")
+    assert seen.groups[coarse].shape == (112, 10, 10)
+    assert {group.shape[-1] for name, group in zip(GROUPS, seen.groups, strict=True) if name != "s16"} == {20}
+    reduction = scene.encoder.reductions[coarse]
+    kept = ((seen.groups[coarse].flatten(1) - reduction.mean) * reduction.inverse_deviation).T
+    own = (kept.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS) @ reduction.directions.T).view(10, 10, -1)
+    # the finer cells are centred half a coarse one before a coarse one, and on it
+    found = scene.encoder.read(seen).permute(1, 2, 0)[..., 32:56]
+    torch.testing.assert_close(found[1::2, 1::2], own, atol=1e-4, rtol=1e-4)
+    between = (own[1:, :-1] + own[1:, 1:]) / 2
+    torch.testing.assert_close(found[3::2, 2::2], between, atol=1e-4, rtol=1e-4)
 
 
 def test_a_scene_in_colour_after_a_grey_first_frame_stays_bounded(
@@ -82,10 +92,11 @@ def test_a_scene_in_colour_after_a_grey_first_frame_stays_bounded(
     crop = scene.crop.cut(scene.frame.image)
     grey = np.repeat(crop.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     encoder = map_source.fitted(grey, scene.size_px)
-    deviations = (torch.cat(map_source.raw(crop, to_lab(crop))) - encoder.mean) * encoder.inverse_deviation
-    assert deviations.abs().max() > 1000  # its colour planes were flat
-    features = encoder.encode(crop)
-    assert features.abs().max() <= MOST_DEVIATIONS * encoder.projection.abs().sum(dim=1).max()
+    color = encoder.reductions[-1]
+    deviations = (map_source.seen(crop).groups[-1].flatten(1) - color.mean) * color.inverse_deviation
+    assert deviations.abs().max() > 1000  # they were flat
+    most = max(one.directions.abs().sum(dim=1).max() for one in encoder.reductions)
+    assert encoder.encode(crop).abs().max() <= MOST_DEVIATIONS * most
 
 
 def test_a_flat_first_frame_gives_a_finite_map(scene, map_source: MapSource) -> None:
@@ -129,7 +140,8 @@ def test_without_its_gain_there_is_no_such_channel(scene, backbone: Backbone, de
 def test_colour_planes_are_cell_means_and_what_their_upper_left_quarters_add() -> None:
     lab = np.full((160, 160, 3), 100, np.uint8)
     lab[60:64, 76:80, 1] = 140  # a quarter of the cell whose corner is (76, 60), the one of row 7, column 9
-    planes = color_planes(lab, EIGHT, 20).reshape(COLOR_PLANES, 20, 20)
+    planes = color_planes(lab, EIGHT, 20)
+    assert planes.shape == (COLOR_PLANES, 20, 20)
     assert planes[1, 7, 9] == pytest.approx(110, abs=0.5)
     assert planes[4, 7, 9] == pytest.approx(30, abs=0.5)
     assert planes[1, 7, 8] == planes[1, 7, 10] == planes[1, 6, 9] == 100
@@ -150,11 +162,11 @@ def test_every_group_sees_a_change_where_it_is(
     before, after = (np.clip(crop, 0, 255).astype(np.uint8) for crop in (plain, plain + spot))
     if is_flipped:
         before, after = (np.ascontiguousarray(crop[:, ::-1]) for crop in (before, after))
-    raw = [map_source.raw(crop, to_lab(crop)) for crop in (before, after)]
-    cells_px = map_source.stage.first_center_px + 8 * np.arange(20)
+    groups = [map_source.seen(crop).groups for crop in (before, after)]
     wanted = np.array([160 - at_px[0] if is_flipped else at_px[0], at_px[1]])
-    for name, was, becomes in zip(GROUPS, *raw, strict=True):
-        energy = ((becomes - was) ** 2).sum(dim=0).view(20, 20).cpu().numpy()
+    for name, grid, was, becomes in zip(GROUPS, map_source.grids, *groups, strict=True):
+        energy = ((becomes - was) ** 2).sum(dim=0).cpu().numpy()
+        cells_px = grid.first_center_px + grid.stride * np.arange(len(energy))
         found = np.array([energy.sum(axis=0) @ cells_px, energy.sum(axis=1) @ cells_px]) / energy.sum()
         # The trained kernels lean: a cell looks up to half of its side left of and above its declared centre.
         assert np.abs(found - wanted).max() < {"s4": 2, "s8": 6, "s16": 8, "colour": 1}[name], name

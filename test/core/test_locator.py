@@ -12,7 +12,7 @@ from recip_tracker_core import config
 from recip_tracker_core.backbones import Stage
 from recip_tracker_core.encoding import taps
 from recip_tracker_core.locator import Locator, Response
-from recip_tracker_core.ridge import Moments, RidgeMemory, mean_moments
+from recip_tracker_core.ridge import Moments, RidgeMemory, Weighted
 
 SIDE_PX = 160
 STAGE = Stage(channels=5, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
@@ -27,8 +27,8 @@ def locator(**settings: object) -> Locator:
 @pytest.fixture(scope="module")
 def filter_of_the_scene(scene) -> torch.Tensor:
     """Solved from the first frame alone, at four draws of points."""
-    moments = [locator().moments(scene.seen(), MIDDLE, scene.size_px, draw) for draw in range(4)]
-    return RidgeMemory(mean_moments(moments)).solved(ridge=0.1, first_share=0.5, ramp=20)
+    samples = (locator().samples(scene.seen(), MIDDLE, scene.size_px, draw) for draw in range(4))
+    return RidgeMemory(Moments.mean(samples)).solved(ridge=0.1, first_share=0.5, ramp=20)
 
 
 @pytest.mark.parametrize("size", [(48.0, 48.0), (99.2, 12.0), (9.0, 31.7), (300.0, 20.0)], ids=str)
@@ -158,9 +158,9 @@ def halves(device: torch.device) -> torch.Tensor:
     return features
 
 
-def mean_of(moments: Moments) -> float:
+def mean_of(samples: Weighted) -> float:
     """The weighted mean of the one feature."""
-    return moments.gram[-1, 0].item()
+    return Moments.mean([samples]).gram[-1, 0].item()
 
 
 def test_a_background_taken_for_the_target_weighs_five_times_as_much(device: torch.device) -> None:
@@ -172,36 +172,40 @@ def test_a_background_taken_for_the_target_weighs_five_times_as_much(device: tor
     right, left = places[:, 0] > 123.5, (places[:, 0] < 123.5) & (label <= 0.1)  # the target is 43 px away
     plain = 0.7 * value[right | left].mean()  # negatives have 0.7 of the weight, and positives the value 0
     weighed = 0.7 * (5 * value[right].sum() + value[left].sum()) / (5 * right.sum() + left.sum())
-    assert mean_of(subject.moments(features, MIDDLE, SIZE, 0)) == pytest.approx(plain, rel=1e-4)
-    assert mean_of(subject.moments(features, MIDDLE, SIZE, 0, steep)) == pytest.approx(weighed, rel=1e-4)
+    assert mean_of(subject.samples(features, MIDDLE, SIZE, 0)) == pytest.approx(plain, rel=1e-4)
+    assert mean_of(subject.samples(features, MIDDLE, SIZE, 0, steep)) == pytest.approx(weighed, rel=1e-4)
 
 
 def test_a_response_of_half_the_first_peak_is_half_a_mistake(device: torch.device) -> None:
     features, subject = halves(device), locator(grid=1)
     as_the_value = torch.tensor([[1.0], [0.0]], device=device)
     halved = torch.tensor([[0.5], [0.0]], device=device)
-    by_unit = subject.moments(features, MIDDLE, SIZE, 0, halved, first_peak=0.5)
+    by_unit = subject.samples(features, MIDDLE, SIZE, 0, halved, first_peak=0.5)
     assert mean_of(by_unit) == pytest.approx(
-        mean_of(subject.moments(features, MIDDLE, SIZE, 0, as_the_value)), rel=1e-5
+        mean_of(subject.samples(features, MIDDLE, SIZE, 0, as_the_value)), rel=1e-5
     )
-    assert mean_of(subject.moments(features, MIDDLE, SIZE, 0, halved)) < mean_of(by_unit)
+    assert mean_of(subject.samples(features, MIDDLE, SIZE, 0, halved)) < mean_of(by_unit)
 
 
 def test_all_weights_together_are_one_and_the_targets_samples_have_their_share(device: torch.device) -> None:
     features = torch.zeros((1, 20, 20), device=device)
     features[:, 8:12, 5:15] = 1  # wider than the samples of the target reach
     for share in (0.1, 0.3, 0.9):
-        moments = locator(grid=1, positive_share=share).moments(features, MIDDLE, SIZE, 0)
-        assert moments.gram[-1, -1].item() == pytest.approx(1, rel=1e-5)
-        assert mean_of(moments) >= 0.99 * share
+        samples = locator(grid=1, positive_share=share).samples(features, MIDDLE, SIZE, 0)
+        assert samples.weight.sum().item() == pytest.approx(1, rel=1e-5)
+        assert mean_of(samples) >= 0.99 * share
+
+
+def labelled(samples: Weighted) -> float:
+    """The weighted mean of the label."""
+    return Moments.mean([samples]).cross[-1, 0].item()
 
 
 def test_the_label_falls_with_the_distance_in_boxes(device: torch.device) -> None:
     # With one sample of the target alone (a label of nearly no width) its mean is 1; that of more is less.
     features = torch.zeros((1, 20, 20), device=device)
     narrow, wide = (
-        locator(grid=1, label_deviation=deviation).moments(features, MIDDLE, SIZE, 0).cross[-1, 0].item()
-        / 0.3
+        labelled(locator(grid=1, label_deviation=deviation).samples(features, MIDDLE, SIZE, 0)) / 0.3
         for deviation in (0.01, 0.12)
     )
     assert narrow == pytest.approx(1, abs=1e-3)

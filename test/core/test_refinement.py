@@ -11,7 +11,7 @@ import torch
 from recip_tracker_core import config
 from recip_tracker_core.backbones import Stage
 from recip_tracker_core.refinement import BoxRefiner, Correction, Shape, _reliability
-from recip_tracker_core.ridge import RidgeMemory
+from recip_tracker_core.ridge import Moments, RidgeMemory
 
 STAGE = Stage(channels=2, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
 MIDDLE = np.full(2, 80.0)
@@ -24,8 +24,8 @@ def refiner(**settings: object) -> BoxRefiner:
 @pytest.fixture(scope="module")
 def weights(scene) -> torch.Tensor:
     """Solved from one view of the first frame."""
-    moments = refiner().moments(scene.seen(), MIDDLE, scene.size_px, count=400, draw=0)
-    return RidgeMemory(moments).solved(ridge=0.3, first_share=0.5, ramp=20)
+    samples = refiner().samples(scene.seen(), MIDDLE, scene.size_px, count=400, draw=0)
+    return RidgeMemory(Moments.mean([samples])).solved(ridge=0.3, first_share=0.5, ramp=20)
 
 
 def ramp() -> torch.Tensor:
@@ -37,7 +37,7 @@ def ramp() -> torch.Tensor:
 @pytest.mark.parametrize("draw", [0, 7, 1000])
 def test_the_mean_of_the_jittered_boxes_is_the_box(draw: int) -> None:
     center, size = np.array([83.0, 71.0]), np.array([30.0, 18.0])
-    moments = refiner(grid=2).moments(ramp(), center, size, count=24, draw=draw)
+    moments = Moments.mean([refiner(grid=2).samples(ramp(), center, size, count=24, draw=draw)])
     means = moments.gram[-1, :-1].reshape(4, 2).mean(dim=0)  # over the four points of the box
     np.testing.assert_allclose(means.numpy(), center, atol=1e-3)
     np.testing.assert_allclose(moments.cross[-1, 2:].numpy(), 0, atol=1e-6)  # and no larger, and no wider

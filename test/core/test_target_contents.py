@@ -186,7 +186,9 @@ def test_a_target_is_found_followed_and_learned_by_a_tracker_that_has_only_the_f
     assert (loaded.status, loaded.reason) == (TrackStatus.LOST, "loaded; not seen yet")
     assert (loaded.confidence, loaded.model_version, loaded.stamp_ns) == (0.0, 1, 77)
     results = goes_on(tracker, clip[start + 1 : start + 10])
-    assert overlaps(results[1:], clip[start + 2 : start + 10]).min() > 0.6
+    assert (
+        overlaps(results[2:], clip[start + 3 : start + 10]).min() > 0.6
+    )  # seen from afar, then finely twice
     assert results[-1].status is TrackStatus.TRACKED
     assert results[-1].model_version > 1
     assert results[-1].reason == ""
