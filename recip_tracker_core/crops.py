@@ -39,6 +39,11 @@ class Crop:
         scale = min(target_px / math.sqrt(float(size_px.prod())), 0.62 * side_px / float(size_px.max()))
         return Crop(np.asarray(center_px, np.float64), max(scale * zoom, SMALLEST_SCALE), side_px)
 
+    def snapped(self) -> Crop:
+        """The nearest one that shows whole pixels of the image, which is quicker to cut; half of one off."""
+        shown = max(round(self.side_px / self.scale), 1)
+        return Crop(np.round(self.center_px - shown / 2) + shown / 2, self.side_px / shown, self.side_px)
+
     def to_crop(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., 2) image points in crop pixels."""
         return (points_px - self.center_px) * self.scale + self.side_px / 2
@@ -68,6 +73,10 @@ class Crop:
             is_flipped: left and right exchanged.
             shift_px: where the centre comes to lie, from the middle, crop pixels.
         """
+        if not (degrees or is_flipped or any(shift_px)) and (whole := self._whole(image)) is not None:
+            way = cv2.INTER_AREA if self.scale < SHRUNK_BELOW else cv2.INTER_LINEAR
+            resized = cv2.resize(whole, (self.side_px, self.side_px), interpolation=way)
+            return np.asarray(resized, np.uint8)
         turn, mirror = math.radians(degrees), -1.0 if is_flipped else 1.0
         linear = self.scale * np.array(
             [[mirror * math.cos(turn), -mirror * math.sin(turn)], [math.sin(turn), math.cos(turn)]]
@@ -90,6 +99,15 @@ class Crop:
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(warped, np.uint8)
+
+    def _whole(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """What the upright crop shows, or None where that is no whole pixels or reaches over the border."""
+        shown = self.side_px / self.scale
+        left, top = (self.center_px - shown / 2).tolist()
+        x, y, side = round(left), round(top), round(shown)
+        is_whole = max(abs(left - x), abs(top - y), abs(shown - side)) < 1e-6
+        is_inside = min(x, y) >= 0 and x + side <= image.shape[1] and y + side <= image.shape[0]
+        return image[y : y + side, x : x + side] if is_whole and is_inside else None
 
     def part_seen(
         self, image: NDArray[np.uint8], shift_px: tuple[float, float] = (0.0, 0.0)

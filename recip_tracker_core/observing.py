@@ -124,7 +124,8 @@ class Observer:
 
     def crop(self, center_px: Floats, size_px: Floats, zoom: float = 1.0) -> Crop:
         """What a look around a place shows of the image; (2,) each, image pixels."""
-        return Crop.around(center_px, size_px, self._scale.target_px, self._scale.region_px, zoom)
+        target_px, region_px = self._scale.target_px, self._scale.region_px
+        return Crop.around(center_px, size_px, target_px, region_px, zoom).snapped()
 
     def look(
         self, frame: Frame, center_px: Floats, size_px: Floats, known: Appearance, zoom: float = 1.0

@@ -74,7 +74,7 @@ def _joined(crops: Sequence[Crop]) -> Crop | None:
     reach_px = scale * max(max(x) - min(x), max(y) - min(y))
     steps = max(0, math.ceil((reach_px - 2 * MOST_ASIDE_PX) / SIDE_STEP_PX))
     side_px = crops[0].side_px + SIDE_STEP_PX * steps
-    return Crop(np.array([min(x) + max(x), min(y) + max(y)]) / 2, scale, side_px)
+    return Crop(np.array([min(x) + max(x), min(y) + max(y)]) / 2, scale, side_px).snapped()
 
 
 def window(look: Look, crop: Crop) -> Look:

@@ -92,6 +92,28 @@ def test_a_point_is_shown_where_the_crop_says(scale: float, altered: dict) -> No
     np.testing.assert_allclose(brightest(shown), expected_place(crop, at_px, altered), atol=0.1)
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.5, 0.61, 1.0, 1.7, 4.0])
+def test_a_crop_of_whole_pixels_is_nearly_the_same_and_shows_a_point_where_it_says(scale: float) -> None:
+    exact = Crop(np.array([451.3, 350.6]), scale, SIDE_PX)
+    crop = exact.snapped()
+    assert np.abs(crop.center_px - exact.center_px).max() <= 0.5
+    assert abs(SIDE_PX / crop.scale - SIDE_PX / scale) <= 0.5
+    at_px = (451.3 + 14 / scale, 350.6 - 9 / scale)
+    image = blob_image(at_px, radius_px=4 / scale)
+    shown = crop.cut(image)
+    np.testing.assert_allclose(brightest(shown), crop.to_crop(np.array(at_px)), atol=0.1)
+    mirrored = crop.cut(image, is_flipped=True)  # which is cut in the way of all others
+    assert np.abs(shown.astype(float) - mirrored[:, ::-1]).mean() < 0.5
+
+
+@pytest.mark.parametrize("center", [(10.0, 350.0), (899.0, 699.0), (-50.0, 2000.0)])
+def test_one_that_reaches_over_the_border_is_as_any_other(center: tuple[float, float]) -> None:
+    crop = Crop(np.array(center), 0.9, SIDE_PX).snapped()
+    image = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
+    mirrored = crop.cut(image, is_flipped=True)[:, ::-1]
+    assert np.abs(crop.cut(image).astype(float) - mirrored).mean() < 2
+
+
 def test_pixels_are_cut_as_they_are_at_scale_one() -> None:
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     crop = Crop(np.array([150.0, 110.0]), 1.0, 100)
