@@ -5,7 +5,7 @@ Frames read the filters, the regression and the heads; the memories are the lear
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .classifier import Head
+from .classifier import Head, Jury
 from .encoding import Encoder
 from .features import Batch
 from .ridge import RidgeMemory
@@ -105,6 +105,7 @@ class Appearance:
         head_frame: frame that the head last learned from.
         locator_memory, refiner_memory, samples: what learning goes on from.
         lessons: learned so far.
+        jury: both heads, the newest first, or None.
     """
 
     encoder: Encoder
@@ -120,6 +121,11 @@ class Appearance:
     samples: Samples | None
     head_frame: int = 0
     lessons: int = 0
+    jury: Jury | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        heads = (self.head, self.first_head) if self.head and self.first_head else None
+        object.__setattr__(self, "jury", Jury(*heads) if heads else None)
 
     @property
     def filters(self) -> Tensor:

@@ -107,8 +107,6 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
         file_format=LocatedFormat(
             source,
             backbone,
-            MAP_STAGES,
-            (*MAP_CHANNELS, COLOR_CHANNELS),
             (lambda channels: build_head(config, channels, grid)) if config.classifier.enabled else None,
             config,
             device,

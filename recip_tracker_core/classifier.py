@@ -104,6 +104,33 @@ class Head(nn.Module):
         return x * slope, slope
 
 
+class Jury:
+    """Several heads of one shape, asked at once.
+
+    Args:
+        heads: frozen; those that weigh features are asked one after the other.
+    """
+
+    def __init__(self, *heads: Head) -> None:
+        self._heads, self._is_plain = heads, all(head.weighing is None for head in heads)
+        with torch.no_grad():
+            self._weight4 = torch.cat([head.fc4.weight for head in heads])
+            self._bias4 = torch.cat([head.fc4.bias for head in heads])
+            self._weight5 = torch.stack([head.fc5.weight.T for head in heads])
+            self._bias5 = torch.stack([head.fc5.bias[None] for head in heads])
+            self._weight6 = torch.stack([margin(head.fc6.weight.T)[:, None] for head in heads])
+            self._bias6 = torch.stack([margin(head.fc6.bias[None]) for head in heads])
+
+    def margins(self, features: Tensor) -> Tensor:
+        """(N, channels, grid, grid) to (heads, N)."""
+        if not self._is_plain:
+            return torch.stack([margin(head(features)) for head in self._heads])
+        x = features.permute(0, 2, 3, 1).flatten(1)
+        x = F.linear(x, self._weight4, self._bias4).relu_().view(len(x), len(self._heads), -1).transpose(0, 1)
+        x = torch.baddbmm(self._bias5, x, self._weight5).relu_()
+        return (x @ self._weight6)[..., 0] + self._bias6
+
+
 def margin(scores: Tensor) -> Tensor:
     """(N, 2) class scores to (N,): by how much the target's exceeds the background's."""
     return scores[:, TARGET] - scores[:, BACKGROUND]

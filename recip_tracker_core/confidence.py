@@ -282,4 +282,4 @@ class Judge:
 
 def _ramp(value: float, low: float, high: float) -> float:
     """0 up to ``low``, 1 from ``high``, linear between."""
-    return float(np.clip((value - low) / (high - low), 0, 1))
+    return min(max((value - low) / (high - low), 0.0), 1.0)

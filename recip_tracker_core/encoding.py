@@ -10,6 +10,7 @@ are those of pixels twice as large.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from .geometry import from_centers
 
 Floats = NDArray[np.float64]
 
+COLOR = "colour"
 COLOR_PLANES = 6  # of each cell: the mean of L, a, b, and how its upper left quarter differs from that
 MOST_DEVIATIONS = 10.0  # a channel that is flat in the first frame explodes in a later one without it
 BINS = (16, 32, 32)  # of L, a, b
@@ -38,8 +40,8 @@ class Seen:
     """A crop as network and colours show it, before any target's encoder has read it.
 
     Attributes:
-        groups: (G_i, n_i, n_i) features of each stage, and (COLOR_PLANES, n, n) of the colour on the map's n
-            cells; a stage has as many, or fewer.
+        groups: (G_i, n_i, n_i) features: first those on the map's n cells, stages and colour, then those of
+            each coarser stage.
         bins: (S / 2, S / 2) number of the colour bin of each pixel; where colours are computed on the device,
             there.
     """
@@ -50,7 +52,7 @@ class Seen:
     @property
     def cells(self) -> int:
         """A side of the map."""
-        return self.groups[-1].shape[-1]
+        return self.groups[0].shape[-1]
 
     @property
     def step(self) -> int:
@@ -72,7 +74,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reduction:
-    """How a group of features is read.
+    """How features are read.
 
     Attributes:
         mean, inverse_deviation: (G, 1) of it in the first frame.
@@ -82,6 +84,15 @@ class Reduction:
     mean: Tensor
     inverse_deviation: Tensor
     directions: Tensor
+
+    @staticmethod
+    def joined(parts: Sequence[Reduction]) -> Reduction:
+        """Of several groups of features on one grid, each in its own directions."""
+        return Reduction(
+            torch.cat([part.mean for part in parts]),
+            torch.cat([part.inverse_deviation for part in parts]),
+            torch.block_diag(*(part.directions for part in parts)),  # type: ignore[no-untyped-call]
+        )
 
     def reduced(self, group: Tensor) -> Tensor:
         """(G, n, n) to (n * n, C)."""
@@ -95,7 +106,7 @@ class Encoder:
 
     Attributes:
         source: of the raw features.
-        reductions: of each group of them.
+        reductions: of each of their grids.
         likelihood: one value in [-1, 1] for each of the colour bins.
         likelihood_gain: what that channel is multiplied by; 0: there is none.
     """
@@ -157,7 +168,9 @@ class MapSource:
 
     Attributes:
         stage: whose grid the map has.
-        grids: of each group, in their order: stages, and the map's for the colour.
+        grids: on which features come, the map's first.
+        names: of the stages on each of them, and of the colour.
+        shapes: kept channels and raw ones of each.
         color_stage: the map's grid in the larger pixels that colours are read from.
     """
 
@@ -170,16 +183,24 @@ class MapSource:
         likelihood_gain: float,
         device: torch.device,
     ) -> None:
-        self._backbone, self._stages, self._grid, self._channels = backbone, stages, grid, channels
+        self._backbone, self._stages, self._grid = backbone, stages, grid
         self._likelihood_gain, self._device = likelihood_gain, device
         self.stage = backbone.stages[grid]
-        self.grids = (*(self._own_grid(backbone.stages[name]) for name in stages), self.stage)
+        on_map = [name for name in stages if backbone.stages[name].stride <= self.stage.stride]
+        coarser = [name for name in stages if name not in on_map]
+        self.names = ((*on_map, COLOR), *((name,) for name in coarser))
+        self.grids = (self.stage, *(backbone.stages[name] for name in coarser))
+        self._sizes = {name: backbone.stages[name].channels for name in stages} | {COLOR: COLOR_PLANES}
+        self._kept = {
+            name: min(self._sizes[name], kept) for name, kept in zip((*stages, COLOR), channels, strict=True)
+        }
+        self.shapes = tuple(
+            (sum(self._kept[name] for name in names), sum(self._sizes[name] for name in names))
+            for names in self.names
+        )
         self.color_stage = replace(
             self.stage, stride=self.stage.stride // 2, first_center_px=self.stage.first_center_px / 2
         )
-
-    def _own_grid(self, stage: Stage) -> Stage:
-        return stage if stage.stride > self.stage.stride else self.stage
 
     def seen(self, crop: NDArray[np.uint8]) -> Seen:
         """What (S, S, 3) uint8 RGB pixels show, on the source's device, without gradient."""
@@ -197,14 +218,18 @@ class MapSource:
         with torch.no_grad():
             pixels = cut_on(self._device, image, crop)
             lab = lab_of(halved_on(pixels))
-            return Seen((*self.deep(pixels), planes_of(lab, self.color_stage)), bins_of(lab))
+            return Seen(self._groups(self.deep(pixels), planes_of(lab, self.color_stage)), bins_of(lab))
 
-    def joined(self, deep: list[Tensor], lab: NDArray[np.uint8]) -> Seen:
+    def joined(self, deep: dict[str, Tensor], lab: NDArray[np.uint8]) -> Seen:
         """What a crop shows of which :meth:`deep` has the features and (S / 2, S / 2, 3) are the colours."""
         planes = color_planes(lab, self.color_stage, len(lab) // self.color_stage.stride)
-        return Seen((*deep, torch.from_numpy(planes).to(deep[0])), color_bins(lab))
+        return Seen(self._groups(deep, torch.from_numpy(planes)), color_bins(lab))
 
-    def deep(self, pixels: Tensor) -> list[Tensor]:
+    def _groups(self, deep: dict[str, Tensor], planes: Tensor) -> tuple[Tensor, ...]:
+        parts = deep | {COLOR: planes.to(self._device)}
+        return tuple(torch.cat([parts[name] for name in names]) for names in self.names)
+
+    def deep(self, pixels: Tensor) -> dict[str, Tensor]:
         """(1, 3, S, S) in [0, 255] to (G_i, n_i, n_i) of each stage, on cells no finer than the map's."""
         maps = self._backbone(self._backbone.normalized(pixels), self._stages)
         fine = {
@@ -213,7 +238,7 @@ class MapSource:
             if self._backbone.stages[name].stride <= self.stage.stride
         }
         maps |= zip(fine, aligned_maps(self._backbone, fine, self._grid), strict=True)
-        return [maps[name][0] for name in self._stages]
+        return {name: one[0] for name, one in maps.items()}
 
     def fitted(self, crop: NDArray[np.uint8], size_px: Floats) -> Encoder:
         """The encoder of a target of (2,) size, crop pixels, in the middle of a first frame's crop."""
@@ -221,11 +246,18 @@ class MapSource:
         with torch.no_grad():
             weight = self._halved_weight(len(crop), size_px).to(seen.groups[0])
             reductions = tuple(
-                _reduction(spread(group.flatten(1).T, grid, self.stage, seen.cells).T, weight, kept)
-                for group, grid, kept in zip(seen.groups, self.grids, self._channels, strict=True)
+                self._fitted(spread(group.flatten(1).T, grid, self.stage, seen.cells).T, names, weight)
+                for group, grid, names in zip(seen.groups, self.grids, self.names, strict=True)
             )
         likelihood = color_likelihood(to_lab(halved(crop)), size_px / 2)
         return Encoder(self, reductions, likelihood, self._likelihood_gain)
+
+    def _fitted(self, raw: Tensor, names: tuple[str, ...], weight: Tensor) -> Reduction:
+        parts = torch.split(raw, [self._sizes[name] for name in names])
+        kept = (self._kept[name] for name in names)
+        return Reduction.joined(
+            [_reduction(part, weight, few) for part, few in zip(parts, kept, strict=True)]
+        )
 
     def _halved_weight(self, side_px: int, size_px: Floats) -> Tensor:
         """(n * n,) weights of the cells: one half on 1.2 boxes, one half on the rest."""
@@ -249,7 +281,7 @@ def _principal(deviations: Tensor, weight: Tensor, kept: int) -> Tensor:
     """(kept, G) leading directions of (G, n * n) features, scaled so that a group's energy is its size."""
     values, vectors = torch.linalg.eigh((deviations * weight) @ deviations.T)
     scale = math.sqrt(len(deviations)) / values.clamp(min=1e-6).sum().sqrt()
-    directions: Tensor = vectors[:, -min(kept, len(deviations)) :].T * scale
+    directions: Tensor = vectors[:, -kept:].T * scale
     return directions.contiguous()
 
 

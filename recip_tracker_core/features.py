@@ -227,7 +227,8 @@ def _taps(
     count, last = grid * samples, np.array(cells)[:, None] - 1
     offset = (np.arange(count, dtype=np.float32) + 0.5) / count
     at_px = boxes[:, :2, None] + boxes[:, 2:, None] * offset  # (N, 2, count)
-    at = np.clip((at_px - stage.first_center_px) / stage.stride, 0, last.astype(np.float32))
+    at = np.maximum((at_px - stage.first_center_px) / stage.stride, 0)
+    at = np.minimum(at, last.astype(np.float32))
     low = np.minimum(at.astype(np.int64), np.maximum(last - 1, 0))
     share = (at - low).astype(np.float32)
     index = np.stack([low, np.minimum(low + 1, last)], axis=-1)

@@ -269,8 +269,8 @@ class LocatingTracker:
         shift, size = refiner.refined(correction, shape, view.crop.scale, target.frames, belief)
         low = np.maximum(SMALLEST_SIZE * target.first_size_px, MIN_SIDE_PX)
         high = np.maximum(np.minimum(LARGEST_SIZE * target.first_size_px, target.image_px), low)
-        center = np.clip(sight.in_image_px + shift, 0, target.image_px)
-        return replace(target, center_px=center, size_px=np.clip(size, low, high))
+        center = np.minimum(np.maximum(sight.in_image_px + shift, 0), target.image_px)
+        return replace(target, center_px=center, size_px=np.minimum(np.maximum(size, low), high))
 
     def _teach(self, target: Target, view: View, trust: float) -> None:
         ridge = self._parts.settings.ridge

@@ -71,7 +71,7 @@ class Response:
     def _windowed(self, window: float, from_px: Floats) -> NDArray[np.float32]:
         half = self.at_px.mean()
         x, y = ((self.at_px / half - at / half) ** 2 for at in from_px)  # in half crops
-        distance = np.clip(x[None] + y[:, None], 0, 1.5).astype(np.float32)
+        distance = np.minimum(x[None] + y[:, None], 1.5).astype(np.float32)
         return np.asarray(self.values - window * distance * np.maximum(self.values, 0), np.float32)
 
     def _summit(self, values: NDArray[np.float32], row: int, column: int) -> Peak:
@@ -122,7 +122,7 @@ def _vertex(values: NDArray[np.float32], index: int) -> float:
         return 0.0
     left, middle, right = (float(value) for value in values[index - 1 : index + 2])
     curvature = left - 2 * middle + right
-    return 0.0 if abs(curvature) < 1e-9 else float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5))
+    return 0.0 if abs(curvature) < 1e-9 else min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
 
 
 class Locator:
@@ -162,7 +162,7 @@ class Locator:
         grid = self._settings.grid
         offset = ((np.arange(grid) + 0.5) / grid - 0.5) * side_px
         at = (self._at_px[:, None] + offset - self._stage.first_center_px) / self._stage.stride
-        at = np.clip(at, 0, cells - 1).ravel()  # beyond the border the map's rim goes on
+        at = np.minimum(np.maximum(at, 0), cells - 1).ravel()  # beyond the border the map's rim goes on
         low = np.minimum(at.astype(np.int64), cells - 2)
         weight, row = np.zeros((len(at), cells), np.float32), np.arange(len(at))
         weight[row, low], weight[row, low + 1] = 1 - (at - low), at - low

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from . import config
 from .appearance import Appearance, sharpness
-from .classifier import margin
 from .confidence import History, Signals
 from .crops import Crop
 from .encoding import MapSource, Seen, box_features
@@ -220,12 +219,12 @@ class Observer:
 
     def _margins(self, view: View, places_px: list[Floats], known: Appearance) -> NDArray[np.float32]:
         """(N,) the classifier's scores of places: the newest head's and the first one's; NaN without one."""
-        if known.head is None or known.first_head is None:
+        if known.jury is None:
             return np.full(len(places_px), np.nan, np.float32)
         stage, at_px = known.encoder.stage, np.stack(places_px)
         with torch.no_grad():
             features = box_features(view.features, at_px, view.size_px, stage, self._grid)
-            newest, first = (margin(head(features)) for head in (known.head, known.first_head))
+            newest, first = known.jury.margins(features)
             return np.asarray(torch.lerp(newest, first, self._witness_share).cpu().numpy())
 
 

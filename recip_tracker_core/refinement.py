@@ -7,6 +7,8 @@ its answers is shrunk by that.
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,9 @@ Floats = NDArray[np.float64]
 
 CENTER_BOUND = 0.15  # boxes that the centre moves in one frame at most
 JITTER_DEVIATION = 0.5  # of the span at which it is cut off
+DRAWS = 64  # of jitter, which then come again
+# From the logarithms of both sides: half of their sum, and of their difference.
+SIZE_AND_ASPECT = np.array([[0.5, 0.5], [0.5, -0.5]])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,14 +99,12 @@ class BoxRefiner:
         """
         centers, sizes = self._jittered(center_px, size_px, self._settings.candidates, draw)
         answer = (self._taps(features, centers, sizes) @ weights).cpu().numpy().astype(np.float64)
-        log_sides = np.log(sizes / size_px)
-        log_size, log_aspect = log_sides.mean(axis=1), (log_sides[:, 0] - log_sides[:, 1]) / 2
+        logs = np.log(sizes / size_px) @ SIZE_AND_ASPECT
+        jitter = np.concatenate([(centers - center_px) / size_px, logs], axis=1)
+        at_center, at_size, at_aspect = _reliabilities(jitter, answer)
         shift = (centers + answer[:, :2] * sizes).mean(axis=0) - center_px
-        return Correction(
-            shift * _reliability((centers - center_px) / size_px, answer[:, :2]),
-            _reliability(log_size, answer[:, 2]) * float((log_size + answer[:, 2]).mean()),
-            _reliability(log_aspect, answer[:, 3]) * float((log_aspect + answer[:, 3]).mean()),
-        )
+        size, aspect = (logs + answer[:, 2:]).mean(axis=0).tolist()
+        return Correction(shift * at_center, at_size * size, at_aspect * aspect)
 
     def refined(
         self, correction: Correction, shape: Shape, scale: float, frames: int, belief: float
@@ -122,25 +125,22 @@ class BoxRefiner:
             The (2,) shift of the centre and the (2,) new size, image pixels.
         """
         settings = self._settings
-        bound = np.log(settings.size_step)
-        log_size = np.clip(settings.size_gain * correction.log_size, -bound, bound)
-        log_aspect = np.clip(settings.aspect_gain * correction.log_aspect, -bound / 2, bound / 2)
+        bound = math.log(settings.size_step)
+        log_size = min(max(settings.size_gain * correction.log_size, -bound), bound)
+        log_aspect = min(max(settings.aspect_gain * correction.log_aspect, -bound / 2), bound / 2)
         since_first = np.log(shape.size_px / shape.first_px)
         log_aspect -= settings.aspect_pull * (since_first[0] - since_first[1]) / 2
         step = belief * np.array([log_size + log_aspect, log_size - log_aspect])
         step += (1 - belief) * settings.doubt_pull * np.log(shape.safe_px / shape.size_px)
         limit = CENTER_BOUND * shape.size_px
         gain = settings.center_gain * min(1.0, frames / settings.center_ramp)
-        return gain * np.clip(correction.shift_px / scale, -limit, limit), shape.size_px * np.exp(step)
+        shift = np.minimum(np.maximum(correction.shift_px / scale, -limit), limit)
+        return gain * shift, shape.size_px * np.exp(step)
 
     def _jittered(self, center_px: Floats, size_px: Floats, count: int, draw: int) -> tuple[Floats, Floats]:
         """(count, 2) centres and sizes, in antithetic pairs, so that their mean is the box itself."""
-        settings, half = self._settings, -(-count // 2)
-        unit = torch.from_numpy(quasirandom.points(half, 4, draw * half, self._seed))
-        quantile = JITTER_DEVIATION * torch.special.ndtri(unit).clamp(
-            -1 / JITTER_DEVIATION, 1 / JITTER_DEVIATION
-        )
-        normal = torch.cat([quantile, -quantile])[:count].clamp(-1, 1).numpy()
+        settings = self._settings
+        normal = _normal(count, draw % DRAWS, self._seed)
         size, aspect = normal[:, 2] * settings.jitter_size, normal[:, 3] * settings.jitter_aspect
         sizes = size_px * np.exp(np.column_stack([size + aspect, size - aspect]))
         return center_px + normal[:, :2] * settings.jitter_center * size_px, sizes
@@ -150,7 +150,27 @@ class BoxRefiner:
         return taps(features, centers, sizes * extent, self._stage, self._settings.grid)
 
 
-def _reliability(jitter: Floats, answer: Floats) -> float:
-    """How much of a known jitter the answers undo, 0 to 1: the slope of a line through the origin."""
+def _reliabilities(jitter: Floats, answer: Floats) -> tuple[float, float, float]:
+    """How much of a known jitter the answers undo, 0 to 1: the slope of a line through the origin.
+
+    Args:
+        jitter, answer: (N, 4) of both coordinates of the centre, the size and the aspect.
+
+    Returns:
+        Of the centre, the size and the aspect.
+    """
     jitter, answer = jitter - jitter.mean(axis=0), answer - answer.mean(axis=0)
-    return float(np.clip(-(jitter * answer).sum() / ((jitter**2).sum() + 1e-9), 0, 1))
+    undone, done = -(jitter * answer).sum(axis=0), (jitter**2).sum(axis=0)
+    x, y, size, aspect = zip(undone.tolist(), done.tolist(), strict=True)
+    pairs = (x[0] + y[0], x[1] + y[1]), size, aspect
+    at_center, at_size, at_aspect = (min(max(some / (most + 1e-9), 0.0), 1.0) for some, most in pairs)
+    return at_center, at_size, at_aspect
+
+
+@functools.lru_cache(maxsize=4 * DRAWS)
+def _normal(count: int, draw: int, seed: int) -> Floats:
+    """(count, 4) in [-1, 1], cut off there, in antithetic pairs; nobody writes into it."""
+    half = -(-count // 2)
+    unit = torch.from_numpy(quasirandom.points(half, 4, draw * half, seed))
+    quantile = JITTER_DEVIATION * torch.special.ndtri(unit).clamp(-1 / JITTER_DEVIATION, 1 / JITTER_DEVIATION)
+    return np.asarray(torch.cat([quantile, -quantile])[:count].clamp(-1, 1).numpy())

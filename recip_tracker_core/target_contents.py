@@ -16,7 +16,7 @@ from .backbones import INPUT, Backbone
 from .classifier import Head
 from .confidence import USUAL_FRAMES, History
 from .config import TrackerConfig
-from .encoding import BINS, COLOR_PLANES, Encoder, MapSource, Reduction
+from .encoding import BINS, Encoder, MapSource, Reduction
 from .errors import TargetFileError
 from .regression import BoxRegressor, Refiner, Unrefined
 from .target_files import Arrays, Maker, Wanted
@@ -66,7 +66,6 @@ class LocatedFormat:
     Args:
         source: of the maps that a loaded appearance reads.
         backbone: the network behind it.
-        stages, channels: of the source.
         head: that a first fit starts from, by the number of channels of the map; None: no classifier.
         settings: of the tracker.
         device: where a loaded appearance computes.
@@ -76,18 +75,15 @@ class LocatedFormat:
         self,
         source: MapSource,
         backbone: Backbone,
-        stages: tuple[str, ...],
-        channels: tuple[int, ...],
         head: Callable[[int], Head] | None,
         settings: TrackerConfig,
         device: torch.device,
     ) -> None:
         self._source, self._device, self._gain = source, device, settings.map.color_likelihood
-        agreed = {"stages": stages, "channels": channels, **_chosen(settings, LOCATOR_SETTINGS)}
+        agreed = {"stages": source.names, "channels": source.shapes, **_chosen(settings, LOCATOR_SETTINGS)}
         self.maker = Maker("locator", settings.backbone.name, weights_digest(backbone), agreed)
-        self._raw = (*(backbone.stages[name].channels for name in stages), COLOR_PLANES)
-        self._kept = tuple(map(min, self._raw, channels))
-        kept, total, grid = sum(self._kept), sum(self._raw), settings.locator.grid
+        kept, total = map(sum, zip(*source.shapes, strict=True))
+        grid = settings.locator.grid
         width = kept + (self._gain > 0)  # channels of the map
         finder, box = grid**2 * width + 1, settings.refiner.grid**2 * width + 1
         self._locator = MemoryPart("locator", finder, 1, device)
@@ -166,7 +162,7 @@ class LocatedFormat:
 
     def _reductions(self, arrays: Arrays) -> tuple[Reduction, ...]:
         """Of each group: its rows of what was packed, and of the projection its columns, too."""
-        rows, columns = np.cumsum((0, *self._kept)), np.cumsum((0, *self._raw))
+        rows, columns = (np.cumsum((0, *sizes)) for sizes in zip(*self._source.shapes, strict=True))
         reductions = []
         for kept, raw in zip(map(slice, rows, rows[1:]), map(slice, columns, columns[1:]), strict=False):
             parts = arrays["mean"][raw], arrays["inverse_deviation"][raw], arrays["projection"][kept, raw]

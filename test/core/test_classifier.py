@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from recip_tracker_core.classifier import BACKGROUND, TARGET, FcClassifier, Head, Scored, margin
+from recip_tracker_core.classifier import BACKGROUND, TARGET, FcClassifier, Head, Jury, Scored, margin
 from recip_tracker_core.types import Boxes
 
 
@@ -162,3 +162,13 @@ def test_how_features_lie_in_memory_changes_no_gradient() -> None:
 def test_no_samples_have_no_gradients() -> None:
     scores, gradients = training_head(0.5).with_gradients(torch.zeros(0, 3, 2, 2, dtype=torch.float64))
     assert (scores.shape, gradients.shape) == ((0, 2), (2, 0, 3, 2, 2))
+
+
+@pytest.mark.parametrize("weighs_features", [False, True], ids=["plain", "weighing"])
+def test_a_jury_says_of_each_sample_what_each_of_its_heads_says(*, weighs_features: bool) -> None:
+    heads = [Head(5, 3, 16, 0.5, seed, weighs_features=weighs_features).eval() for seed in (1, 2, 3)]
+    features = torch.randn((7, 5, 3, 3), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = Jury(*heads).margins(features)
+        torch.testing.assert_close(found, torch.stack([margin(head(features)) for head in heads]))
+    assert found.shape == (3, 7)

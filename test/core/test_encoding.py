@@ -21,7 +21,8 @@ from recip_tracker_core.encoding import (
     to_lab,
 )
 
-GROUPS = {"s4": (24, 16), "s8": (40, 16), "s16": (112, 24), "colour": (COLOR_PLANES, 6)}  # raw, kept
+GROUPS = {"s4": (24, 16), "s8": (40, 16), "colour": (COLOR_PLANES, 6), "s16": (112, 24)}  # raw, kept
+ON_MAP, COARSE = 0, 1
 EIGHT = Stage(channels=1, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
 RED, GREEN, BLUE = (200, 40, 40), (40, 150, 60), (40, 60, 220)
 
@@ -66,21 +67,27 @@ def test_the_energy_of_a_group_is_its_size_of_which_the_kept_directions_have_the
     kept = torch.split(energies, [kept for _, kept in GROUPS.values()] + [1])
     for energy, (name, (size, _)) in zip(kept, GROUPS.items(), strict=False):
         assert 0.75 * size < energy.sum().item() <= 1.001 * size, name
-    assert kept[3].sum().item() == pytest.approx(6, rel=1e-4)  # of the colour all directions are kept
+    assert kept[2].sum().item() == pytest.approx(6, rel=1e-4)  # of the colour all directions are kept
+
+
+def test_a_group_reads_its_own_features_alone(scene) -> None:
+    raw, kept = zip(*list(GROUPS.values())[:3], strict=True)
+    rows = torch.split(scene.encoder.reductions[ON_MAP].directions, kept)
+    for own, block in enumerate(rows):
+        for other, columns in enumerate(torch.split(block, raw, dim=1)):
+            assert bool(columns.abs().max() > 0) == (own == other)
 
 
 def test_a_group_that_is_coarser_than_the_map_is_read_on_its_own_cells_and_then_interpolated(
     scene, map_source: MapSource
 ) -> None:
     seen = map_source.seen(scene.crop.cut(scene.frame.image))
-    coarse = list(GROUPS).index("s16")
-    assert seen.groups[coarse].shape == (112, 10, 10)
-    assert {group.shape[-1] for name, group in zip(GROUPS, seen.groups, strict=True) if name != "s16"} == {20}
-    reduction = scene.encoder.reductions[coarse]
-    kept = ((seen.groups[coarse].flatten(1) - reduction.mean) * reduction.inverse_deviation).T
+    assert [group.shape for group in seen.groups] == [(70, 20, 20), (112, 10, 10)]
+    reduction = scene.encoder.reductions[COARSE]
+    kept = ((seen.groups[COARSE].flatten(1) - reduction.mean) * reduction.inverse_deviation).T
     own = (kept.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS) @ reduction.directions.T).view(10, 10, -1)
     # the finer cells are centred half a coarse one before a coarse one, and on it
-    found = scene.encoder.read(seen).permute(1, 2, 0)[..., 32:56]
+    found = scene.encoder.read(seen).permute(1, 2, 0)[..., 38:62]
     torch.testing.assert_close(found[1::2, 1::2], own, atol=1e-4, rtol=1e-4)
     between = (own[1:, :-1] + own[1:, 1:]) / 2
     torch.testing.assert_close(found[3::2, 2::2], between, atol=1e-4, rtol=1e-4)
@@ -92,8 +99,8 @@ def test_a_scene_in_colour_after_a_grey_first_frame_stays_bounded(
     crop = scene.crop.cut(scene.frame.image)
     grey = np.repeat(crop.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     encoder = map_source.fitted(grey, scene.size_px)
-    color = encoder.reductions[-1]
-    deviations = (map_source.seen(crop).groups[-1].flatten(1) - color.mean) * color.inverse_deviation
+    fine = encoder.reductions[ON_MAP]
+    deviations = (map_source.seen(crop).groups[ON_MAP].flatten(1) - fine.mean) * fine.inverse_deviation
     assert deviations.abs().max() > 1000  # they were flat
     most = max(one.directions.abs().sum(dim=1).max() for one in encoder.reductions)
     assert encoder.encode(crop).abs().max() <= MOST_DEVIATIONS * most
@@ -162,9 +169,13 @@ def test_every_group_sees_a_change_where_it_is(
     before, after = (np.clip(crop, 0, 255).astype(np.uint8) for crop in (plain, plain + spot))
     if is_flipped:
         before, after = (np.ascontiguousarray(crop[:, ::-1]) for crop in (before, after))
-    groups = [map_source.seen(crop).groups for crop in (before, after)]
+    of = []
+    for crop in (before, after):
+        on_map, coarse = map_source.seen(crop).groups
+        of.append([*torch.split(on_map, [size for size, _ in list(GROUPS.values())[:3]]), coarse])
+    grids = [map_source.stage] * 3 + [map_source.grids[COARSE]]
     wanted = np.array([160 - at_px[0] if is_flipped else at_px[0], at_px[1]])
-    for name, grid, was, becomes in zip(GROUPS, map_source.grids, *groups, strict=True):
+    for name, grid, was, becomes in zip(GROUPS, grids, *of, strict=True):
         energy = ((becomes - was) ** 2).sum(dim=0).cpu().numpy()
         cells_px = grid.first_center_px + grid.stride * np.arange(len(energy))
         found = np.array([energy.sum(axis=0) @ cells_px, energy.sum(axis=1) @ cells_px]) / energy.sum()

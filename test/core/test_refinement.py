@@ -10,7 +10,7 @@ import torch
 
 from recip_tracker_core import config
 from recip_tracker_core.backbones import Stage
-from recip_tracker_core.refinement import BoxRefiner, Correction, Shape, _reliability
+from recip_tracker_core.refinement import BoxRefiner, Correction, Shape, _reliabilities
 from recip_tracker_core.ridge import Moments, RidgeMemory
 
 STAGE = Stage(channels=2, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
@@ -114,7 +114,14 @@ JITTER = np.array([-0.2, -0.1, 0.1, 0.2])
     ],
 )
 def test_reliability_is_the_share_of_the_jitter_that_is_undone(answer: np.ndarray, expected: float) -> None:
-    assert _reliability(JITTER, answer) == pytest.approx(expected, abs=1e-6)
+    jitter, answers = (np.stack([values] * 4, axis=1) for values in (JITTER, answer))
+    assert _reliabilities(jitter, answers) == pytest.approx([expected] * 3, abs=1e-6)
+
+
+def test_of_the_centre_both_coordinates_count_together() -> None:
+    jitter = np.stack([JITTER] * 4, axis=1)
+    answers = jitter * np.array([-1.0, -0.5, -0.25, -0.2])
+    assert _reliabilities(jitter, answers) == pytest.approx([0.75, 0.25, 0.2], abs=1e-6)
 
 
 SIZE = np.array([40.0, 20.0])
