@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,44 +39,78 @@ class Group:
 def grouped(crops: Sequence[Crop]) -> list[Group]:
     """Crops of one side, each in one group; the groups that save most pixels are made first."""
     left, groups = list(range(len(crops))), []
+    extents = [Extent.of(crop) for crop in crops]
     while len(left) > 1:
-        found = [_best_around(seed, left, crops) for seed in left]
-        saved, group = max(found, key=lambda one: one[0])
+        found = [_best_around(seed, left, extents, crops[seed].side_px) for seed in left]
+        saved, members = max(found, key=lambda one: one[0])
         if saved <= 0:
             break
-        groups.append(group)
-        left = [index for index in left if index not in group.members]
+        groups.append(Group(members, _joined([crops[index] for index in members])))
+        left = [index for index in left if index not in members]
     return groups + [Group((index,), crops[index]) for index in left]
 
 
-def _best_around(seed: int, left: list[int], crops: Sequence[Crop]) -> tuple[int, Group]:
+class Extent(NamedTuple):
+    """Where the middles of crops are, image pixels, and their scales."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    least_scale: float
+    most_scale: float
+
+    @staticmethod
+    def of(crop: Crop) -> Extent:
+        """Of one."""
+        x, y = crop.center_px.tolist()
+        return Extent(x, y, x, y, crop.scale, crop.scale)
+
+    def with_one(self, other: Extent) -> Extent:
+        """Of these and one more."""
+        return Extent(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+            min(self.least_scale, other.least_scale),
+            max(self.most_scale, other.most_scale),
+        )
+
+    @property
+    def scale(self) -> float:
+        """At which all are seen."""
+        return math.sqrt(self.least_scale * self.most_scale)
+
+    def side_px(self, alone_px: int) -> int:
+        """Of the crop that shows what all do, of which each has that side."""
+        reach_px = self.scale * max(self.right - self.left, self.bottom - self.top)
+        return alone_px + SIDE_STEP_PX * max(0, math.ceil((reach_px - 2 * MOST_ASIDE_PX) / SIDE_STEP_PX))
+
+
+def _best_around(
+    seed: int, left: list[int], extents: Sequence[Extent], side_px: int
+) -> tuple[int, tuple[int, ...]]:
     """The group of a crop and its nearest neighbours that saves most, and how many pixels; 0 for none."""
-    center_px = crops[seed].center_px
-    near = sorted(left, key=lambda index: math.dist(crops[index].center_px, center_px))
-    best = 0, Group((seed,), crops[seed])
-    for count in range(2, len(near) + 1):
-        joined = _joined([crops[index] for index in near[:count]])
-        if joined is None:
-            continue
-        alone_px = count * crops[seed].side_px ** 2
-        if joined.side_px**2 <= MOST_SHARE * alone_px and alone_px - joined.side_px**2 > best[0]:
-            best = alone_px - joined.side_px**2, Group(tuple(near[:count]), joined)
+    x, y, *_ = extents[seed]
+    near = sorted(left, key=lambda index: math.hypot(extents[index].left - x, extents[index].top - y))
+    best: tuple[int, tuple[int, ...]] = 0, (seed,)
+    extent = extents[seed]
+    for count, index in enumerate(near, start=1):
+        extent = extent.with_one(extents[index])
+        if extent.most_scale > MOST_ZOOM * extent.least_scale:
+            break  # one of them would be seen at a wrong scale
+        alone_px, joined_px = count * side_px**2, extent.side_px(side_px) ** 2
+        if joined_px <= MOST_SHARE * alone_px and alone_px - joined_px > best[0]:
+            best = alone_px - joined_px, tuple(near[:count])
     return best
 
 
-def _joined(crops: Sequence[Crop]) -> Crop | None:
-    """The crop around several, or None where that would show one of them at a wrong scale."""
-    scales = [crop.scale for crop in crops]
-    if max(scales) > MOST_ZOOM * min(scales):
-        return None
-    scale, (x, y) = (
-        math.sqrt(max(scales) * min(scales)),
-        zip(*(crop.center_px for crop in crops), strict=True),
-    )
-    reach_px = scale * max(max(x) - min(x), max(y) - min(y))
-    steps = max(0, math.ceil((reach_px - 2 * MOST_ASIDE_PX) / SIDE_STEP_PX))
-    side_px = crops[0].side_px + SIDE_STEP_PX * steps
-    return Crop(np.array([min(x) + max(x), min(y) + max(y)]) / 2, scale, side_px).snapped()
+def _joined(crops: Sequence[Crop]) -> Crop:
+    """The crop around several."""
+    extent = functools.reduce(Extent.with_one, map(Extent.of, crops))
+    middle_px = np.array([extent.left + extent.right, extent.top + extent.bottom]) / 2
+    return Crop(middle_px, extent.scale, extent.side_px(crops[0].side_px)).snapped()
 
 
 def window(look: Look, crop: Crop) -> Look:
