@@ -32,7 +32,6 @@ from recip_tracker_core.commands.parsing import parsed_box
 from recip_tracker_core.errors import RecipTrackerError
 from recip_tracker_core.types import BoundingBox
 
-RATE_ON_CPU_HZ = 15.0  # at most: beside the demo's other processes, some searches take longer than 40 ms
 LEAVINGS = ("tracked.mp4", "attention.png", "index.html", "report.json", "bag", "work", "log", f"{DRAWN}.mp4")
 
 console = Console()
@@ -48,7 +47,7 @@ def demo(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Frames a second; the video's own, at most 15 without a GPU."),
+        typer.Option(min=0.1, help="Frames a second, in place of the video's own."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="For how long at least the video is played.")] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the tracker.")] = 0,
@@ -104,7 +103,7 @@ def planned(clip: Clip, rate_hz: float | None, seconds: float, seed: int, out: P
         video=str(clip.path),
         size=size.published,
         box=scaled((box.x, box.y, box.w, box.h), size.scale),
-        rate_hz=rate_hz or (size.rate_hz if has_gpu else min(size.rate_hz, RATE_ON_CPU_HZ)),
+        rate_hz=rate_hz or size.rate_hz,
         seconds=seconds,
         seed=seed,
         device=torch.cuda.get_device_name() if has_gpu else "cpu",
@@ -178,7 +177,7 @@ def show(report: dict[str, object], kept: list[Bound], page: Path) -> None:
     if not kept[0].is_kept:
         console.print(
             "[yellow]The tracker takes the newest frame and drops those that came while it was busy: "
-            "on a slow or busy machine, try make demo RATE=6.[/]"
+            "on a slow or busy machine, try make demo RATE=10.[/]"
         )
     console.print(f"open {page}", highlight=False, soft_wrap=True)
 
