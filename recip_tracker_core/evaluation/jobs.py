@@ -53,7 +53,7 @@ def performed(
 def _client(workers: int, scheduler: str | None, stack: contextlib.ExitStack) -> Client:
     if scheduler is not None:
         try:
-            return Client(scheduler, timeout=10)
+            return Client(scheduler, timeout=5)
         except (OSError, ValueError, TimeoutError) as error:
             raise ConfigError(f"--scheduler: no Dask scheduler answers at '{scheduler}': {error}") from error
     stack.enter_context(dask.config.set(SETTINGS))
