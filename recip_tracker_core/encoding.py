@@ -232,12 +232,8 @@ class MapSource:
     def deep(self, pixels: Tensor) -> dict[str, Tensor]:
         """(1, 3, S, S) in [0, 255] to (G_i, n_i, n_i) of each stage, on cells no finer than the map's."""
         maps = self._backbone(self._backbone.normalized(pixels), self._stages)
-        fine = {
-            name: maps[name]
-            for name in self._stages
-            if self._backbone.stages[name].stride <= self.stage.stride
-        }
-        maps |= zip(fine, aligned_maps(self._backbone, fine, self._grid), strict=True)
+        on_map = {name: maps[name] for name in self.names[0] if name != COLOR}
+        maps |= zip(on_map, aligned_maps(self._backbone, on_map, self._grid), strict=True)
         return {name: one[0] for name, one in maps.items()}
 
     def fitted(self, crop: NDArray[np.uint8], size_px: Floats) -> Encoder:

@@ -158,6 +158,14 @@ class GaussianTracker:
     def wanted(self, frame: Frame) -> None:
         """See :class:`~.tracker.Tracker`: its candidates are read from a map of its own."""
 
+    @property
+    def waited(self) -> None:
+        """See :class:`~.tracker.Tracker`: a search costs no more than any frame, and none is left out."""
+
+    def passed_over(self, frame: Frame) -> TrackResult:
+        """See :class:`~.tracker.Tracker`: it never is."""
+        return self.update(frame)
+
     def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
         if self._target is None:

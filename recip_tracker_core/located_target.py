@@ -33,6 +33,7 @@ class Target:
         safe: (2,) centre and (2,) size to return to when it is lost.
         search: while it is lost.
         hits: frames in a row in which another place passed for the target.
+        waited: frames since it was last looked for while it is lost.
     """
 
     center_px: Floats
@@ -46,6 +47,7 @@ class Target:
     frames: int = 0
     search: Search | None = None
     hits: int = 0
+    waited: int = 0
 
     @property
     def box(self) -> BoundingBox:
@@ -84,7 +86,14 @@ class Target:
         if standing.status is TrackStatus.LOST:
             center, size = self.safe
             return replace(
-                self, standing=standing, center_px=center, size_px=size, scene=Scene(), search=None, hits=0
+                self,
+                standing=standing,
+                center_px=center,
+                size_px=size,
+                scene=Scene(),
+                search=None,
+                hits=0,
+                waited=0,
             )
         if standing.is_settled:
             return replace(self, standing=standing, safe=(self.center_px, self.size_px))

@@ -94,6 +94,18 @@ class LocatingTracker:
         crop = self._parts.observer.crop(target.center_px, target.size_px)
         return Wanted(crop, self._parts.updater.latest.model.encoder.source)
 
+    @property
+    def waited(self) -> int | None:
+        """See :class:`~.tracker.Tracker`."""
+        is_lost = self._target is not None and self._target.standing.status is TrackStatus.LOST
+        return self._target.waited if self._target is not None and is_lost else None
+
+    def passed_over(self, frame: Frame) -> TrackResult:
+        """See :class:`~.tracker.Tracker`."""
+        target = self._seen_in(frame)
+        self._target = replace(target, frames=target.frames + 1, waited=target.waited + 1)
+        return self._unseen(frame, {"search": 0.0})
+
     def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
         clock, target = Clock(), self._seen_in(frame)
@@ -136,23 +148,14 @@ class LocatingTracker:
         """
         clock, parts = Clock(), self._parts
         kept = read_target(path, parts.file_format)
-        published = parts.updater.adopt(kept.known)
+        parts.updater.adopt(kept.known)
         clock.lap("load")
         # Nothing above has touched the old target; nothing below can fail.
         standing = Standing(TrackStatus.LOST, confidence=0.0, good=0, usual=kept.usual)
         if not parts.settings.recovery.enabled:
             standing = parts.judge.returned(standing)
         self._target = Target.placed(kept, replace(standing, reason=LOADED), frame)
-        return TrackResult(
-            self._target.box,
-            standing.status,
-            standing.confidence,
-            float("-inf"),
-            frame.stamp_ns,
-            published.version,
-            clock.laps_s,
-            LOADED,
-        )
+        return self._unseen(frame, clock.laps_s)
 
     def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
         """See :class:`~.tracker.Tracker`."""
@@ -194,6 +197,14 @@ class LocatingTracker:
     def close(self) -> None:
         """See :class:`~.tracker.Tracker`."""
         self._parts.updater.close()
+
+    def _unseen(self, frame: Frame, laps_s: dict[str, float]) -> TrackResult:
+        """The answer where the frame was not looked at."""
+        assert self._target is not None
+        standing, version = self._target.standing, self._parts.updater.latest.version
+        status, confidence, reason = standing.status, standing.confidence, standing.reason
+        box, nothing = self._target.box, float("-inf")
+        return TrackResult(box, status, confidence, nothing, frame.stamp_ns, version, laps_s, reason)
 
     def _seen_in(self, frame: Frame) -> Target:
         if self._target is None:
@@ -284,7 +295,7 @@ class LocatingTracker:
         self, frame: Frame, target: Target, known: Appearance, clock: Clock
     ) -> tuple[Target, Signals]:
         parts, settings = self._parts, self._parts.settings
-        target = replace(target, history=target.history.faded(settings.gate.fading))
+        target = replace(target, history=target.history.faded(settings.gate.fading), waited=0)
         sought = target.sought
         search = target.search or parts.searcher.begun(sought)
         best, search = parts.searcher.step(frame, sought, search, known)

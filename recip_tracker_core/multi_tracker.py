@@ -16,6 +16,8 @@ from .types import BoundingBox, Frame, TrackResult
 def updated_together(trackers: Sequence[Tracker], frame: Frame) -> list[TrackResult]:
     """Find the target of each tracker in the next frame; near ones of about one size share a look at it.
 
+    Of several that are lost one is looked for, in turn: searches must not cost the others their frames.
+
     Args:
         trackers: each with a target; ``another()`` of one and the same.
         frame: the next one for all of them.
@@ -28,7 +30,14 @@ def updated_together(trackers: Sequence[Tracker], frame: Frame) -> list[TrackRes
     """
     wanted = {index: look for index, tracker in enumerate(trackers) if (look := tracker.wanted(frame))}
     given = _shared(wanted, frame)
-    return [_updated(tracker, frame, *given.get(index, ())) for index, tracker in enumerate(trackers)]
+    lost = {index: waited for index, tracker in enumerate(trackers) if (waited := tracker.waited) is not None}
+    passed_over = lost.keys() - {max(lost, key=lambda index: lost[index])} if lost else set()
+    return [
+        tracker.passed_over(frame)
+        if index in passed_over
+        else _updated(tracker, frame, *given.get(index, ()))
+        for index, tracker in enumerate(trackers)
+    ]
 
 
 def _shared(wanted: dict[int, Wanted], frame: Frame) -> dict[int, tuple[Look, float]]:

@@ -60,6 +60,19 @@ class Tracker(Protocol):
         """
         ...
 
+    @property
+    def waited(self) -> int | None:
+        """Frames since a lost target was last looked for; None while it is not lost, or cannot wait."""
+        ...
+
+    def passed_over(self, frame: Frame) -> TrackResult:
+        """The answer to a frame in which a target that can wait is not looked for.
+
+        Raises:
+            NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
+        """
+        ...
+
     def attention(self, frame: Frame, box: BoundingBox) -> AttentionPicture:
         """Where the present classifier looks in a box, for people; may be called from any thread.
 

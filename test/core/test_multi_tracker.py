@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recip_tracker_core import BoundingBox, Frame, MultiTracker, Tracker
+from recip_tracker_core import BoundingBox, Frame, MultiTracker, Tracker, TrackStatus
 from recip_tracker_core.errors import BoxError, ConfigError, NotInitialisedError
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.observing import Look
@@ -79,6 +79,41 @@ def test_near_targets_take_one_pass_of_the_network_and_a_far_one_its_own(
     assert len(passes) == 2
     shared_s = [results[name].timings_s["features"] for name in ("one", "two")]
     assert min(shared_s) > 0
+
+
+def test_of_lost_targets_one_is_looked_for_in_each_frame_and_all_come_back(
+    make_tracker: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    take = Look.at
+
+    def counted(crop, frame, source):
+        passes.append(crop.side_px)
+        return take(crop, frame, source)
+
+    monkeypatch.setattr(Look, "at", staticmethod(counted))
+    empty = Frame(cv2.resize(frame(0).image[:40, 120:160], (320, 240)))
+    with contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi:
+        for name in HOMES:
+            multi.add(name, frame(0), truth(name, 0))
+        for _ in range(60):
+            results = multi.update(empty)
+            if all(result.status is TrackStatus.LOST for result in results.values()):
+                break
+        else:
+            pytest.fail("not all are lost")
+        for count in range(6):
+            passes.clear()
+            results = multi.update(empty)
+            assert 1 <= len(passes) <= 2
+            assert all(result.status is TrackStatus.LOST for result in results.values())
+            if count >= 2:
+                assert sorted(tracker.waited for tracker in multi._trackers.values()) == [0, 1, 2]
+        for _ in range(90):
+            results = multi.update(frame(0))
+        assert all(result.status is TrackStatus.TRACKED for result in results.values())
+        for name, result in results.items():
+            assert iou(result.box.as_array()[None], truth(name, 0).as_array())[0] > 0.5, name
 
 
 def test_what_is_alone_is_followed_as_without_the_others(make_tracker: Make) -> None:

@@ -46,6 +46,8 @@ class FakeTracker:
             raise self.failure
         return self.update(frame)
 
+    waited = None
+
     def wanted(self, frame: Frame) -> None:
         """It looks for itself."""
 

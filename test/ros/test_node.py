@@ -239,7 +239,9 @@ def test_a_failing_update_is_reported_and_the_last_good_model_stays(operator, ca
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_during_a_fit_exits_0(operator, camera, start_node, clip, sent):
-    process = start_node(**FAST, **{"first_fit.iterations": 3000})  # it takes seconds, and warming up does, too
+    process = start_node(
+        **FAST, **{"first_fit.iterations": 3000}
+    )  # it takes seconds, and warming up does, too
     operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an idle node")
     operator.send_init(clip[0][1])
     operator.wait(lambda: "accepted" in operator.value("reason"), "the fit")
