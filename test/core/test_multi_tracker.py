@@ -61,20 +61,27 @@ def test_each_target_is_followed_by_its_name(multi: MultiTracker) -> None:
         assert iou(result.box.as_array()[None], truth(name, 14).as_array())[0] > 0.5, name
 
 
-def test_near_targets_take_one_pass_of_the_network_and_a_far_one_its_own(
-    make_tracker: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    passes: list[int] = []
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Side of the crop of each pass of the network by :meth:`Look.at`, pixels."""
+    sides: list[int] = []
     take = Look.at
 
     def counted(crop, frame, source):
-        passes.append(crop.side_px)
+        sides.append(crop.side_px)
         return take(crop, frame, source)
 
+    monkeypatch.setattr(Look, "at", staticmethod(counted))
+    return sides
+
+
+def test_near_targets_take_one_pass_of_the_network_and_a_far_one_its_own(
+    make_tracker: Make, passes: list[int]
+) -> None:
     with contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi:
         for name in HOMES:
             multi.add(name, frame(0), truth(name, 0))
-        monkeypatch.setattr(Look, "at", counted)
+        passes.clear()
         results = multi.update(frame(1))
     assert len(passes) == 2
     shared_s = [results[name].timings_s["features"] for name in ("one", "two")]
@@ -82,16 +89,8 @@ def test_near_targets_take_one_pass_of_the_network_and_a_far_one_its_own(
 
 
 def test_of_lost_targets_one_is_looked_for_in_each_frame_and_all_come_back(
-    make_tracker: Make, monkeypatch: pytest.MonkeyPatch
+    make_tracker: Make, passes: list[int]
 ) -> None:
-    passes: list[int] = []
-    take = Look.at
-
-    def counted(crop, frame, source):
-        passes.append(crop.side_px)
-        return take(crop, frame, source)
-
-    monkeypatch.setattr(Look, "at", staticmethod(counted))
     empty = Frame(cv2.resize(frame(0).image[:40, 120:160], (320, 240)))
     with contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi:
         for name in HOMES:
