@@ -97,8 +97,8 @@ class LocatingTracker:
     @property
     def waited(self) -> int | None:
         """See :class:`~.tracker.Tracker`."""
-        is_lost = self._target is not None and self._target.standing.status is TrackStatus.LOST
-        return self._target.waited if self._target is not None and is_lost else None
+        target = self._target
+        return target.waited if target is not None and target.standing.status is TrackStatus.LOST else None
 
     def passed_over(self, frame: Frame) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
