@@ -49,6 +49,11 @@ def map_alone(_: Any, view: Any, *__: Any, **___: Any) -> Tensor:
     return features
 
 
+def maps_heard(_: Any, hearings: list[Any]) -> list[Tensor]:
+    """The maps of the views that a classifier is asked about."""
+    return [hearing.view.features for hearing in hearings]
+
+
 def maps_alone(_: Any, maps: dict[str, Tensor], *__: Any) -> dict[str, Tensor]:
     """The maps, not the weights of the network that knows their places."""
     return maps
@@ -70,13 +75,17 @@ TRACED = (
     Traced("align", "features:aligned_maps", reads=maps_alone),
     Traced("standardise, project", "encoding:MapSource.seen"),
     Traced("standardise, project", "encoding:MapSource.joined"),
-    Traced("standardise, project", "encoding:Encoder.read"),
+    Traced("standardise, project", "encoding:read_together"),
     Traced("align", "features:spread"),
-    Traced("responses", "locator:Locator.responses"),
-    Traced("peaks, signals", "observing:Observer.followed"),
-    Traced("classifier", "observing:Observer._margins", reads=map_alone),
+    Traced("responses", "locator:Locator.responses_together"),
+    Traced("peaks, signals", "observing:Observer._distinct_peaks"),
+    Traced("peaks, signals", "observing:Observer._chosen"),
+    Traced("peaks, signals", "observing:Observer._signals"),
+    Traced("peaks, signals", "observing:_likeness"),
+    Traced("peaks, signals", "observing:_unexplained"),
+    Traced("classifier", "observing:Observer.heard", reads=maps_heard),
     Traced("classifier", "classifier:Head.forward"),
-    Traced("refinement", "refinement:BoxRefiner.correction"),
+    Traced("refinement", "refinement:BoxRefiner.corrections"),
     Traced("refinement", "refinement:BoxRefiner.refined"),
     Traced("fit of the map", "encoding:MapSource.fitted"),
     Traced("sampling", "locator:Locator.samples"),

@@ -23,7 +23,7 @@ from torch import Tensor
 from .backbones import Backbone, Stage
 from .crops import Crop
 from .device_looks import bins_of, cut_on, halved_on, lab_of, means_of, planes_of
-from .features import aligned_maps, pooled, spread, to_pixels
+from .features import aligned_maps, pooled, pooled_of_several, spread, to_pixels
 from .geometry import from_centers
 
 Floats = NDArray[np.float64]
@@ -79,6 +79,8 @@ class Reduction:
     Attributes:
         mean, inverse_deviation: (G, 1) of it in the first frame.
         directions: (C, G) that are kept.
+
+    One of several targets has (T, ...) of each.
     """
 
     mean: Tensor
@@ -94,10 +96,19 @@ class Reduction:
             torch.block_diag(*(part.directions for part in parts)),  # type: ignore[no-untyped-call]
         )
 
-    def reduced(self, group: Tensor) -> Tensor:
-        """(G, n, n) to (n * n, C)."""
-        deviations = (group.flatten(1) - self.mean).mul_(self.inverse_deviation)
-        return deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).T @ self.directions.T
+    @staticmethod
+    def stacked(of_each: Sequence[Reduction]) -> Reduction:
+        """Of several targets."""
+        return Reduction(
+            stacked([one.mean for one in of_each]),
+            stacked([one.inverse_deviation for one in of_each]),
+            stacked([one.directions for one in of_each]),
+        )
+
+    def reduced(self, groups: Tensor) -> Tensor:
+        """(T, G, n, n) to (T, n * n, C)."""
+        deviations = (groups.flatten(2) - self.mean).mul_(self.inverse_deviation)
+        return deviations.clamp_(-MOST_DEVIATIONS, MOST_DEVIATIONS).mT @ self.directions.mT
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -136,23 +147,35 @@ class Encoder:
 
     def read(self, seen: Seen) -> Tensor:
         """The same of what a crop shows; differentiable by its groups where gradients are enabled."""
-        cells = seen.cells
-        kept = [
-            spread(reduction.reduced(group), stage, self.stage, cells)
-            for reduction, group, stage in zip(self.reductions, seen.groups, self.source.grids, strict=True)
-        ]
-        if self.likelihood_gain > 0:
-            likelihood = self._likelihood(seen.bins, cells).to(kept[0]) * self.likelihood_gain
-            kept.append(likelihood.view(-1, 1))
-        return torch.cat(kept, dim=1).view(cells, cells, -1).permute(2, 0, 1)
+        return read_together([self], [seen])[0]
 
-    def _likelihood(self, bins: NDArray[np.uint16] | Tensor, cells: int) -> Tensor:
+    def likely(self, bins: NDArray[np.uint16] | Tensor, cells: int) -> Tensor:
         """(cells, cells) means of what the pixels' colours say."""
         stage = self.source.color_stage
         if isinstance(bins, Tensor):
             table = torch.from_numpy(self.likelihood).to(bins.device, non_blocking=True)
             return means_of(table[bins][None], stage, stage.stride)[0]
         return torch.from_numpy(cell_means(self.likelihood.take(bins), stage, cells))
+
+
+def read_together(encoders: Sequence[Encoder], seen: Sequence[Seen]) -> Tensor:
+    """(T, C, n, n) maps of crops of one side, each as its own encoder reads it; all are of one source."""
+    first, cells = encoders[0], seen[0].cells
+    kept = []
+    for index, grid in enumerate(first.source.grids):
+        reduction = Reduction.stacked([encoder.reductions[index] for encoder in encoders])
+        groups = stacked([one.groups[index] for one in seen])
+        kept.append(spread(reduction.reduced(groups), grid, first.stage, cells))
+    if first.likelihood_gain > 0:
+        pairs = zip(encoders, seen, strict=True)
+        likely = stacked([encoder.likely(one.bins, cells) for encoder, one in pairs]).to(kept[0])
+        kept.append(likely.flatten(1)[..., None] * first.likelihood_gain)
+    return torch.cat(kept, dim=2).view(len(seen), cells, cells, -1).permute(0, 3, 1, 2)
+
+
+def stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """(T, ...) of T tensors; a single one is not copied."""
+    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
 
 
 class MapSource:
@@ -242,7 +265,9 @@ class MapSource:
         with torch.no_grad():
             weight = self._halved_weight(len(crop), size_px).to(seen.groups[0])
             reductions = tuple(
-                self._fitted(spread(group.flatten(1).T, grid, self.stage, seen.cells).T, names, weight)
+                self._fitted(
+                    spread(group.flatten(1).T[None], grid, self.stage, seen.cells)[0].T, names, weight
+                )
                 for group, grid, names in zip(seen.groups, self.grids, self.names, strict=True)
             )
         likelihood = color_likelihood(to_lab(halved(crop)), size_px / 2)
@@ -359,3 +384,18 @@ def taps(features: Tensor, centers_px: Floats, sizes_px: Floats, stage: Stage, g
 def box_features(features: Tensor, centers_px: Floats, sizes_px: Floats, stage: Stage, grid: int) -> Tensor:
     """(N, C, grid, grid): the same points as the classifier reads them; arguments as of :func:`taps`."""
     return pooled(features, from_centers(centers_px, sizes_px), stage, grid, samples_per_bin=1)
+
+
+def box_features_of_several(
+    features: Sequence[Tensor],
+    centers_px: Sequence[Floats],
+    sizes_px: Sequence[Floats],
+    stage: Stage,
+    grid: int,
+) -> Tensor:
+    """The same of (N_i, 2) boxes of each map, one after the other; the maps have one shape."""
+    counts = [len(centers) for centers in centers_px]
+    which = np.repeat(np.arange(len(counts)), counts)
+    boxes = np.concatenate([from_centers(*pair) for pair in zip(centers_px, sizes_px, strict=True)])
+    maps = stacked([one.permute(1, 2, 0) for one in features]).permute(0, 3, 1, 2)  # as they lie in memory
+    return pooled_of_several(maps, which, boxes, stage, grid, samples_per_bin=1)

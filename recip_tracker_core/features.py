@@ -165,13 +165,13 @@ def aligned_maps(backbone: Backbone, maps: dict[str, Tensor], onto: str) -> list
 
 
 def spread(values: Tensor, source: Stage, onto: Stage, cells: int) -> Tensor:
-    """(n * n, C) values at a stage's cells to (cells * cells, C) at a finer one's, by interpolation."""
+    """(T, n * n, C) values at a stage's cells to (T, cells * cells, C) at a finer one's, by interpolation."""
     if source is onto:
         return values
-    own = math.isqrt(len(values))
+    count, own = len(values), math.isqrt(values.shape[1])
     weights = _interpolation(source, onto, own, cells).to(values)
-    rows = (weights @ values.reshape(own, -1)).view(cells, own, -1)
-    return (weights @ rows).flatten(0, 1)
+    rows = (weights @ values.reshape(count, own, -1)).view(count * cells, own, -1)
+    return (weights @ rows).view(count, cells * cells, -1)
 
 
 @functools.cache
@@ -190,13 +190,27 @@ def _interpolation(source: Stage, target: Stage, n_source: int, n_target: int) -
 def pooled(
     fused: Tensor, boxes: Boxes, stage: Stage, grid: int, samples_per_bin: int = SAMPLES_PER_BIN
 ) -> Tensor:
-    """Features of boxes: RoIAlign (He et al., Mask R-CNN) of one map.
+    """(N, C, grid, grid) features of boxes of one (C, H, W) map; see :func:`pooled_of_several`."""
+    first = np.zeros(len(boxes), np.int64)
+    return pooled_of_several(fused[None], first, boxes, stage, grid, samples_per_bin)
+
+
+def pooled_of_several(
+    maps: Tensor,
+    which: NDArray[np.int64],
+    boxes: Boxes,
+    stage: Stage,
+    grid: int,
+    samples_per_bin: int = SAMPLES_PER_BIN,
+) -> Tensor:
+    """Features of boxes: RoIAlign (He et al., Mask R-CNN) of maps.
 
     A bin is a weighted sum of map cells, so the whole is one ``embedding_bag``: exact, differentiable
     with respect to the map, and many times faster on a CPU than ``grid_sample``.
 
     Args:
-        fused: (C, H, W).
+        maps: (T, C, H, W).
+        which: (N,) map of each box.
         boxes: (N, 4) in the pixels that the backbone saw.
         stage: whose grid the map has.
         grid: bins a side.
@@ -205,16 +219,17 @@ def pooled(
     Returns:
         (N, C, grid, grid), channels last in memory.
     """
-    channels, height, width = fused.shape
+    _, channels, height, width = maps.shape
     read, shares = _taps(boxes, stage, grid, (width, height), samples_per_bin)
     # (N, grid, 1, taps, 1) with (N, 1, grid, 1, taps): every pair of a row and a column
-    cells = read[:, 1, :, None, :, None] * width + read[:, 0, None, :, None, :]
+    rows = read[:, 1] + which[:, None, None] * height
+    cells = rows[:, :, None, :, None] * width + read[:, 0, None, :, None, :]
     weights = shares[:, 1, :, None, :, None] * shares[:, 0, None, :, None, :]
     taps = cells.shape[-1] * cells.shape[-2]
     bags = F.embedding_bag(
-        torch.from_numpy(cells.reshape(-1, taps)).to(fused.device),
-        fused.permute(1, 2, 0).reshape(height * width, channels),
-        per_sample_weights=torch.from_numpy(weights.reshape(-1, taps)).to(fused),
+        torch.from_numpy(cells.reshape(-1, taps)).to(maps.device),
+        maps.permute(0, 2, 3, 1).reshape(-1, channels),
+        per_sample_weights=torch.from_numpy(weights.reshape(-1, taps)).to(maps),
         mode="sum",
     )
     return bags.view(len(boxes), grid, grid, channels).permute(0, 3, 1, 2)

@@ -21,14 +21,14 @@ from .geometry import centers, from_centers, keep_in_view, to_box
 from .learning import LearningRequest
 from .margin_judge import MarginJudge
 from .memory import SampleMemory
-from .observing import Look
 from .painting import AttentionPicture, Painter
 from .proposals import Proposer
 from .regression import Refiner, Unrefined, fit_boxes
+from .stories import Clock
 from .target_contents import Drawn, DrawnFormat
 from .target_files import Maker, TargetSnapshot, read_target
 from .target_parts import Taught
-from .tracker import LOADED, Clock, visible_target
+from .tracker import LOADED, visible_target
 from .types import BoundingBox, Boxes, Frame, TrackResult, TrackStatus
 from .updater import Updater, UpdateStatistics
 
@@ -166,7 +166,7 @@ class GaussianTracker:
         """See :class:`~.tracker.Tracker`: it never is."""
         return self.update(frame)
 
-    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
+    def update(self, frame: Frame) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
         if self._target is None:
             raise NotInitialisedError("the tracker has no target: call init with a frame and a box first")

@@ -19,14 +19,15 @@ from .crops import gridded
 from .errors import NotInitialisedError
 from .lanes import Lane
 from .located_target import Target
-from .observing import Look, Observer, Sight, View, Wanted
+from .observing import Look, Observer, Reading, Sight, View, Wanted
 from .painting import AttentionPicture, MapPainter
 from .redetection import Searcher
-from .refinement import BoxRefiner, Shape
+from .refinement import BoxRefiner, Fit, Shape
 from .rivals import RivalWatch, Scene, moved
+from .stories import Clock, Steps, Story, asked, told
 from .target_contents import Located, LocatedFormat
 from .target_files import Maker, TargetSnapshot, read_target
-from .tracker import LOADED, MIN_SIDE_PX, Clock, visible_target
+from .tracker import LOADED, MIN_SIDE_PX, visible_target
 from .types import BoundingBox, Frame, TrackResult, TrackStatus
 from .updater import Rest, Updater, UpdateStatistics
 
@@ -91,8 +92,9 @@ class LocatingTracker:
         target = self._seen_in(frame)
         if target.standing.status is TrackStatus.LOST:
             return None
-        crop = self._parts.observer.crop(target.center_px, target.size_px)
-        return Wanted(crop, self._parts.updater.latest.model.encoder.source)
+        crop, parts = self._parts.observer.crop(target.center_px, target.size_px), self._parts
+        source = parts.updater.latest.model.encoder.source
+        return Wanted(crop, source, parts.lane, lambda look: self._story(frame, look))
 
     @property
     def waited(self) -> int | None:
@@ -106,16 +108,24 @@ class LocatingTracker:
         self._target = replace(target, frames=target.frames + 1, waited=target.waited + 1)
         return self._unseen(frame, {"search": 0.0})
 
-    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
+    def update(self, frame: Frame) -> TrackResult:
         """See :class:`~.tracker.Tracker`."""
-        clock, target = Clock(), self._seen_in(frame)
+        with self._parts.lane.entered():
+            return told(self._story(frame))
+
+    def _story(self, frame: Frame, look: Look | None = None) -> Story[TrackResult]:
+        """Of the next frame, of which that look is given, or none."""
+        clock = Clock()
+        return Story(self._steps(frame, look, clock), clock)
+
+    def _steps(self, frame: Frame, look: Look | None, clock: Clock) -> Steps[TrackResult]:
+        target = self._seen_in(frame)
         target = replace(target, frames=target.frames + 1)
         published = self._parts.updater.latest
-        with self._parts.lane.entered():
-            if target.standing.status is TrackStatus.LOST:
-                self._target, signals = self._sought(frame, target, published.model, clock)
-            else:
-                self._target, signals = self._followed(frame, target, published.model, clock, look)
+        if target.standing.status is TrackStatus.LOST:
+            self._target, signals = self._sought(frame, target, published.model, clock)
+        else:
+            self._target, signals = yield from self._followed(frame, target, published.model, clock, look)
         standing = self._target.standing
         score = signals.margin if np.isfinite(signals.margin) else signals.peak
         return TrackResult(
@@ -213,14 +223,13 @@ class LocatingTracker:
 
     def _followed(
         self, frame: Frame, target: Target, known: Appearance, clock: Clock, look: Look | None
-    ) -> tuple[Target, Signals]:
+    ) -> Steps[tuple[Target, Signals]]:
         parts, gate = self._parts, self._parts.settings.gate
-        if look is None:
-            view = parts.observer.look(frame, target.center_px, target.size_px, known)
-        else:
-            view = parts.observer.read(look, target.center_px, target.size_px, known)
+        place = target.center_px, target.size_px
+        look = look or Look.at(parts.observer.crop(*place), frame, known.encoder.source)
+        view = yield from asked(parts.observer.read, Reading(look, *place, known))
         clock.lap("features")
-        sight = parts.observer.followed(view, known, target.history, target.scene)
+        sight = yield from parts.observer.followed(view, known, target.history, target.scene)
         scene, is_merged = self._watched(target, sight)
         has_moved = parts.judge.moves(sight.signals)
         seen = sight.signals if has_moved else sight.resting
@@ -230,7 +239,7 @@ class LocatingTracker:
         standing, seen = parts.judge.doubting(standing, seen, is_merged=is_merged)
         clock.lap("classify")
         belief = parts.judge.belief(standing, seen)
-        after = self._moved(target, sight, known, belief) if has_moved else target
+        after = (yield from self._moved(target, sight, known, belief)) if has_moved else target
         after = replace(after, scene=moved(scene, after.center_px - target.center_px) if has_moved else scene)
         clock.lap("refine")
         standing = parts.judge.followed(standing, seen, has_moved=has_moved)
@@ -270,12 +279,11 @@ class LocatingTracker:
         scene = watch.followed(target.scene, sight.others_px, at_px, target.size_px, is_well=is_well)
         return scene, watch.is_merged(scene, at_px, target.size_px)
 
-    def _moved(self, target: Target, sight: Sight, known: Appearance, belief: float) -> Target:
+    def _moved(self, target: Target, sight: Sight, known: Appearance, belief: float) -> Steps[Target]:
         """The target at a place, its size refined there as far as the frame is believed."""
         refiner, view = self._parts.refiner, sight.view
-        correction = refiner.correction(
-            view.features, sight.place_px, view.size_px, known.regression, draw=target.frames
-        )
+        fit = Fit(view.features, sight.place_px, view.size_px, known.regression, draw=target.frames)
+        correction = yield from asked(refiner.corrections, fit)
         shape = Shape(target.size_px, target.first_size_px, target.safe[1])
         shift, size = refiner.refined(correction, shape, view.crop.scale, target.frames, belief)
         low = np.maximum(SMALLEST_SIZE * target.first_size_px, MIN_SIDE_PX)

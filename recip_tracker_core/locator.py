@@ -6,6 +6,7 @@ is the filter as the first frame left it; no drift has reached it, and it alone 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from . import config, quasirandom
 from .backbones import Stage
-from .encoding import taps
+from .encoding import stacked, taps
 from .ridge import Weighted
 
 Floats = NDArray[np.float64]
@@ -148,25 +149,33 @@ class Locator:
             size_px: (2,) of the target, crop pixels.
             filters: (D + 1, F), one filter a column.
         """
-        grid, cells, count = self._settings.grid, features.shape[-1], filters.shape[1]
-        columns, rows = (self._readings(side_px, cells).to(features) for side_px in size_px)  # (m, grid * n)
-        weights = filters[:-1].T.view(count, grid, grid, -1).transpose(1, 2).flatten(0, 2)  # by x, then y
-        planes = (weights @ features.flatten(1)).view(-1, grid * cells, cells)
-        # Each plane is moved to its point of the box, and all are added: rows first, then columns.
-        moved = (rows @ planes).view(count, grid, -1, cells).transpose(1, 2).flatten(2)  # (F, m, grid * n)
-        total = moved @ columns.T + filters[-1][:, None, None]
-        return [Response(values, self._at_px) for values in total.cpu().numpy()]
+        return self.responses_together(features[None], [size_px], [filters])[0]
 
-    def _readings(self, side_px: float, cells: int) -> Tensor:
-        """(m, grid * n): linear interpolation along one axis, at the box's points around each half cell."""
+    def responses_together(
+        self, features: Tensor, sizes_px: Sequence[Floats], filters: Sequence[Tensor]
+    ) -> list[list[Response]]:
+        """The same of T targets, each by the filters and on the map of its own, (T, C, n, n)."""
+        grid, (count, _, _, cells) = self._settings.grid, features.shape
+        columns, rows = self._readings(np.stack(sizes_px), cells).to(features)  # (T, m, grid * n) each
+        linear = stacked(filters)
+        weights = linear[:, :-1].mT.reshape(count, -1, grid, grid, features.shape[1]).transpose(2, 3)
+        planes = weights.flatten(1, 3) @ features.flatten(2)  # by filter, x, and y
+        # Each plane is moved to its point of the box, and all are added: rows first, then columns.
+        moved = rows[:, None] @ planes.view(count, -1, grid * cells, cells)  # (T, F * grid, m, n)
+        moved = moved.view(count, -1, grid, *moved.shape[2:]).transpose(2, 3).flatten(3)
+        total = moved @ columns.mT[:, None] + linear[:, -1, :, None, None]
+        return [[Response(values, self._at_px) for values in one] for one in total.cpu().numpy()]
+
+    def _readings(self, sizes_px: Floats, cells: int) -> Tensor:
+        """(2, T, m, grid * n) of x and y: linear interpolation at a box's points around each half cell."""
         grid = self._settings.grid
-        offset = ((np.arange(grid) + 0.5) / grid - 0.5) * side_px
+        offset = sizes_px.T[..., None, None] * ((np.arange(grid) + 0.5) / grid - 0.5)
         at = (self._at_px[:, None] + offset - self._stage.first_center_px) / self._stage.stride
-        at = np.minimum(np.maximum(at, 0), cells - 1).ravel()  # beyond the border the map's rim goes on
+        shape, at = at.shape[:3], np.minimum(np.maximum(at.ravel(), 0), cells - 1)  # beyond, the rim goes on
         low = np.minimum(at.astype(np.int64), cells - 2)
         weight, row = np.zeros((len(at), cells), np.float32), np.arange(len(at))
         weight[row, low], weight[row, low + 1] = 1 - (at - low), at - low
-        return torch.from_numpy(weight.reshape(-1, grid * cells))
+        return torch.from_numpy(weight.reshape(*shape, grid * cells))
 
     def samples(
         self,

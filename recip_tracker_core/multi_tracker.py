@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .crops import Crop
 from .errors import ConfigError, NotInitialisedError
 from .observing import Look, Wanted
 from .shared_looks import grouped, window
+from .stories import told_together
 from .tracker import Tracker
 from .types import BoundingBox, Frame, TrackResult
 
@@ -28,36 +30,40 @@ def updated_together(trackers: Sequence[Tracker], frame: Frame) -> list[TrackRes
     Raises:
         NotInitialisedError: if one has no target.
     """
-    wanted = {index: look for index, tracker in enumerate(trackers) if (look := tracker.wanted(frame))}
-    given = _shared(wanted, frame)
     lost = {index: waited for index, tracker in enumerate(trackers) if (waited := tracker.waited) is not None}
     passed_over = lost.keys() - {max(lost, key=lambda index: lost[index])} if lost else set()
-    return [
-        tracker.passed_over(frame)
-        if index in passed_over
-        else _updated(tracker, frame, *given.get(index, ()))
-        for index, tracker in enumerate(trackers)
-    ]
+    results = _seen_together(trackers, frame)
+    for index, tracker in enumerate(trackers):
+        if index not in results:
+            results[index] = tracker.passed_over(frame) if index in passed_over else tracker.update(frame)
+    return [results[index] for index in range(len(trackers))]
 
 
-def _shared(wanted: dict[int, Wanted], frame: Frame) -> dict[int, tuple[Look, float]]:
-    """The looks of those who can share one, and each one's share of the time, seconds."""
-    looks: dict[int, tuple[Look, float]] = {}
+def _seen_together(trackers: Sequence[Tracker], frame: Frame) -> dict[int, TrackResult]:
+    """The results of those who can share a look, by their numbers."""
+    wanted = {index: look for index, tracker in enumerate(trackers) if (look := tracker.wanted(frame))}
     numbers, crops = list(wanted), [look.crop for look in wanted.values()]
+    results: dict[int, TrackResult] = {}
     for group in grouped(crops):
-        if len(group.members) == 1:
-            continue  # it looks for itself
-        began_s = time.perf_counter()
-        all_see = Look.at(group.crop, frame, wanted[numbers[group.members[0]]].source)
-        share_s = (time.perf_counter() - began_s) / len(group.members)
-        looks |= {numbers[one]: (window(all_see, crops[one]), share_s) for one in group.members}
-    return looks
+        members = [numbers[one] for one in group.members]
+        if len(members) > 1:
+            sharing = [wanted[index] for index in members]
+            results |= zip(members, _seen_at_once(sharing, group.crop, frame), strict=True)
+    return results
 
 
-def _updated(tracker: Tracker, frame: Frame, look: Look | None = None, share_s: float = 0.0) -> TrackResult:
-    result = tracker.update(frame, look)
-    if look is None:
-        return result
+def _seen_at_once(wanted: Sequence[Wanted], crop: Crop, frame: Frame) -> list[TrackResult]:
+    """The results of those whose looks a crop stands for."""
+    began_s = time.perf_counter()
+    with wanted[0].lane.entered():
+        look = Look.at(crop, frame, wanted[0].source)
+        looks = [window(look, one.crop) for one in wanted]
+        share_s = (time.perf_counter() - began_s) / len(wanted)
+        results = told_together([one.story(look) for one, look in zip(wanted, looks, strict=True)])
+    return [_with_share(result, share_s) for result in results]
+
+
+def _with_share(result: TrackResult, share_s: float) -> TrackResult:
     features_s = result.timings_s["features"] + share_s
     return replace(result, timings_s={**result.timings_s, "features": features_s})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,12 @@ from . import config
 from .appearance import Appearance, sharpness
 from .confidence import History, Signals
 from .crops import Crop
-from .encoding import MapSource, Seen, box_features
+from .encoding import MapSource, Seen, box_features_of_several, read_together
+from .lanes import Lane
 from .locator import Locator, Peak, Response
 from .rivals import RivalWatch, Scene
-from .types import Frame
+from .stories import Steps, Story, asked
+from .types import Frame, TrackResult
 
 Floats = NDArray[np.float64]
 
@@ -46,27 +48,59 @@ class Wanted:
     Attributes:
         crop: what it is to show.
         source: whose pass it takes.
+        lane: in which all of the frame is computed.
+        story: what comes of one that shows this, by another crop if need be.
     """
 
     crop: Crop
     source: MapSource
+    lane: Lane
+    story: Callable[[Look], Story[TrackResult]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reading:
+    """A look that is yet to be read.
+
+    Attributes:
+        look: at a frame.
+        center_px, size_px: (2,) of the target when it was last seen, image pixels.
+        known: of it.
+    """
+
+    look: Look
+    center_px: Floats
+    size_px: Floats
+    known: Appearance
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """One look at a frame, as the target's encoder reads it.
+    """One look at a frame, as the target's encoder and filters read it.
 
     Attributes:
         features: (C, n, n) map.
         crop: what it shows.
         at_px: (2,) where the target was when it was last seen, crop pixels.
         size_px: (2,) of the target, crop pixels.
+        finder, witness: what the two filters say.
     """
 
     features: Tensor
     crop: Crop
     at_px: Floats
     size_px: Floats
+    finder: Response
+    witness: Response
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Hearing:
+    """Places of a view that the classifier is yet to be asked about, (2,) each, crop pixels."""
+
+    view: View
+    places_px: list[Floats]
+    known: Appearance
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,22 +165,27 @@ class Observer:
     ) -> View:
         """A look at a frame around a place, at the scale of a target of that size."""
         look = Look.at(self.crop(center_px, size_px, zoom), frame, known.encoder.source)
-        return self.read(look, center_px, size_px, known)
+        return self.read([Reading(look, center_px, size_px, known)])[0]
 
-    def read(self, look: Look, center_px: Floats, size_px: Floats, known: Appearance) -> View:
-        """The view that a look gives of a target that was at a place; (2,) each, image pixels."""
-        crop = look.crop
-        return View(known.encoder.read(look.seen), crop, crop.to_crop(center_px), size_px * crop.scale)
+    def read(self, readings: Sequence[Reading]) -> list[View]:
+        """The view that each look gives of a target."""
+        known = [one.known for one in readings]
+        maps = read_together([one.encoder for one in known], [one.look.seen for one in readings])
+        sizes = [one.size_px * one.look.crop.scale for one in readings]
+        responses = self._locator.responses_together(maps, sizes, [one.filters for one in known])
+        return [
+            View(features, one.look.crop, one.look.crop.to_crop(one.center_px), size, finder, witness)
+            for features, one, size, (finder, witness) in zip(maps, readings, sizes, responses, strict=True)
+        ]
 
-    def followed(self, view: View, known: Appearance, history: History, scene: Scene) -> Sight:
+    def followed(self, view: View, known: Appearance, history: History, scene: Scene) -> Steps[Sight]:
         """Where the finder sees the target most, near where it was rather than far from there.
 
         A peak where a known rival was going is that rival; where there is no other one, the best has no
         strength.
         """
-        finder, witness = self._responses(view, known)
-        peaks = self._distinct_peaks(finder, view, history)
-        margins = self._margins(view, [peak.place_px for peak in peaks], known)
+        peaks, witness = self._distinct_peaks(view, history), view.witness
+        margins = yield from asked(self.heard, Hearing(view, [peak.place_px for peak in peaks], known))
         crop, size_px = view.crop, view.size_px / view.crop.scale
         at_px, was_px = [crop.to_image(peak.place_px) for peak in peaks], crop.to_image(view.at_px)
         own = [
@@ -154,20 +193,18 @@ class Observer:
         ]
         chosen = self._chosen(peaks, margins, own)
         explained = [crop.to_crop(place_px) for place_px in self._watch.known_places(scene)]
-        signals = self._signals(
-            view, peaks[chosen], margins[chosen], finder, witness, known, history, explained
-        )
+        signals = self._signals(view, peaks[chosen], margins[chosen], known, history, explained)
         if not own:
             signals = replace(signals, strength=0.0)
         others = tuple(at for index, at in enumerate(at_px) if index != chosen)
         place = peaks[chosen].place_px
         elsewhere = witness.highest(_unexplained(witness, place, view, explained))
-        resting = replace(signals, **_likeness(witness, view.at_px, view, known, explained))
+        resting = replace(signals, **_likeness(view.at_px, view, known, explained))
         return Sight(view, place, signals, resting, others, crop.to_image(elsewhere))
 
-    def _distinct_peaks(self, finder: Response, view: View, history: History) -> list[Peak]:
+    def _distinct_peaks(self, view: View, history: History) -> list[Peak]:
         """The best place, and the others where rivals may be."""
-        settings = self._watch.settings
+        settings, finder = self._watch.settings, view.finder
         if not settings.enabled:
             return [finder.peak(self._window, view.at_px)]
         return finder.peaks(self._window, view.at_px, view.size_px, settings.peak * history.peak)
@@ -183,55 +220,59 @@ class Observer:
 
     def sought(self, view: View, known: Appearance, history: History, *, is_coarse: bool) -> Sight:
         """Where finder and witness together see the target most; in a coarse view wherever that is."""
-        finder, witness = self._responses(view, known)
-        both = Response((finder.values + witness.values) * np.float32(0.5), finder.at_px)
+        finder = view.finder
+        both = Response((finder.values + view.witness.values) * np.float32(0.5), finder.at_px)
         place = both.peak(0.0 if is_coarse else self._window, view.at_px).place_px
         value = finder.near(place, NEAR_PX)
         peak = Peak(place, value, value)
-        margin_there = self._margins(view, [place], known)[0]
-        signals = self._signals(view, peak, margin_there, finder, witness, known, history)
+        ((margin_there,),) = self.heard([Hearing(view, [place], known)])
+        signals = self._signals(view, peak, margin_there, known, history)
         return Sight(view, place, signals, signals)
-
-    def _responses(self, view: View, known: Appearance) -> tuple[Response, Response]:
-        finder, witness = self._locator.responses(view.features, view.size_px, known.filters)
-        return finder, witness
 
     def _signals(
         self,
         view: View,
         peak: Peak,
         margin_there: np.float32,
-        finder: Response,
-        witness: Response,
         known: Appearance,
         history: History,
         explained: Sequence[Floats] = (),
     ) -> Signals:
         place = peak.place_px
-        sharp = sharpness(peak.value, finder.beyond(place, view.size_px))
+        sharp = sharpness(peak.value, view.finder.beyond(place, view.size_px))
         return Signals(
             peak=peak.value,
             sharpness=sharp,
             strength=history.strength(peak.value, sharp),
-            **_likeness(witness, place, view, known, explained),
+            **_likeness(place, view, known, explained),
             margin=float(margin_there),
         )
 
-    def _margins(self, view: View, places_px: list[Floats], known: Appearance) -> NDArray[np.float32]:
-        """(N,) the classifier's scores of places: the newest head's and the first one's; NaN without one."""
-        if known.jury is None:
-            return np.full(len(places_px), np.nan, np.float32)
-        stage, at_px = known.encoder.stage, np.stack(places_px)
+    def heard(self, hearings: Sequence[Hearing]) -> list[NDArray[np.float32]]:
+        """(N,) the scores of each one's places, by the newest head and the first one; NaN without one."""
+        counts = [len(one.places_px) for one in hearings]
+        juries = [one.known.jury for one in hearings]
+        if any(jury is None for jury in juries):
+            return [np.full(count, np.nan, np.float32) for count in counts]
         with torch.no_grad():
-            features = box_features(view.features, at_px, view.size_px, stage, self._grid)
-            newest, first = known.jury.margins(features)
-            return np.asarray(torch.lerp(newest, first, self._witness_share).cpu().numpy())
+            features = box_features_of_several(
+                [one.view.features for one in hearings],
+                [np.stack(one.places_px) for one in hearings],
+                [one.view.size_px for one in hearings],
+                hearings[0].known.encoder.stage,
+                self._grid,
+            )
+            pairs = zip(juries, torch.split(features, counts), strict=True)
+            both = torch.cat([jury.margins(part) for jury, part in pairs if jury is not None], dim=1)
+            scores = torch.lerp(both[0], both[1], self._witness_share).cpu()
+        return [part.numpy() for part in torch.split(scores, counts)]
 
 
 def _likeness(
-    witness: Response, place_px: Floats, view: View, known: Appearance, explained: Sequence[Floats]
+    place_px: Floats, view: View, known: Appearance, explained: Sequence[Floats]
 ) -> dict[str, float]:
     """The witness's answer at a place, and its best ones elsewhere, with and without known rivals."""
+    witness = view.witness
     here = witness.near(place_px, NEAR_PX)
     elsewhere = witness.outside(place_px, view.size_px)
     unexplained = _unexplained(witness, place_px, view, explained)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from . import config, quasirandom
 from .backbones import Stage
-from .encoding import taps
+from .encoding import box_features_of_several, stacked, taps
 from .ridge import Weighted
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,24 @@ class Correction:
     shift_px: Floats
     log_size: float
     log_aspect: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fit:
+    """A box that may have to change.
+
+    Attributes:
+        features: (C, n, n) map.
+        center_px, size_px: (2,) of the box, crop pixels.
+        weights: (D + 1, 4), from :meth:`BoxRefiner.samples`.
+        draw: which part of the sequence of jitters is used.
+    """
+
+    features: Tensor
+    center_px: Floats
+    size_px: Floats
+    weights: Tensor
+    draw: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,7 +97,7 @@ class BoxRefiner:
             draw: which part of the sequence of jitters is used.
         """
         centers, sizes = self._jittered(center_px, size_px, count, draw)
-        x = self._taps(features, centers, sizes)
+        x = taps(features, centers, sizes * self._settings.extent, self._stage, self._settings.grid)
         log_sides = np.log(size_px / sizes)
         wanted = np.column_stack(
             [
@@ -89,22 +108,21 @@ class BoxRefiner:
         )
         return Weighted(x, torch.from_numpy(wanted).to(x), torch.full_like(x[:, 0], 1 / count))
 
-    def correction(
-        self, features: Tensor, center_px: Floats, size_px: Floats, weights: Tensor, draw: int
-    ) -> Correction:
-        """The mean answer for boxes jittered around a given one, shrunk by its reliability.
-
-        Args:
-            weights: (D + 1, 4), from :meth:`samples`; the rest as there.
-        """
-        centers, sizes = self._jittered(center_px, size_px, self._settings.candidates, draw)
-        answer = (self._taps(features, centers, sizes) @ weights).cpu().numpy().astype(np.float64)
-        logs = np.log(sizes / size_px) @ SIZE_AND_ASPECT
-        jitter = np.concatenate([(centers - center_px) / size_px, logs], axis=1)
-        at_center, at_size, at_aspect = _reliabilities(jitter, answer)
-        shift = (centers + answer[:, :2] * sizes).mean(axis=0) - center_px
-        size, aspect = (logs + answer[:, 2:]).mean(axis=0).tolist()
-        return Correction(shift * at_center, at_size * size, at_aspect * aspect)
+    def corrections(self, fits: Sequence[Fit]) -> list[Correction]:
+        """The mean answer for boxes jittered around each given one, shrunk by its reliability."""
+        settings = self._settings
+        jittered = [self._jittered(fit.center_px, fit.size_px, settings.candidates, fit.draw) for fit in fits]
+        x = box_features_of_several(
+            [fit.features for fit in fits],
+            [centers for centers, _ in jittered],
+            [sizes * settings.extent for _, sizes in jittered],
+            self._stage,
+            settings.grid,
+        )
+        x = x.permute(0, 2, 3, 1).reshape(len(fits), settings.candidates, -1)
+        weights = stacked([fit.weights for fit in fits])
+        answers = torch.baddbmm(weights[:, -1:], x, weights[:, :-1]).cpu().numpy().astype(np.float64)
+        return [_correction(*each) for each in zip(fits, jittered, answers, strict=True)]
 
     def refined(
         self, correction: Correction, shape: Shape, scale: float, frames: int, belief: float
@@ -145,9 +163,16 @@ class BoxRefiner:
         sizes = size_px * np.exp(np.column_stack([size + aspect, size - aspect]))
         return center_px + normal[:, :2] * settings.jitter_center * size_px, sizes
 
-    def _taps(self, features: Tensor, centers: Floats, sizes: Floats) -> Tensor:
-        extent = self._settings.extent
-        return taps(features, centers, sizes * extent, self._stage, self._settings.grid)
+
+def _correction(fit: Fit, jittered: tuple[Floats, Floats], answer: Floats) -> Correction:
+    """What (N, 4) answers for (N, 2) jittered centres and sizes ask for together."""
+    centers, sizes = jittered
+    logs = np.log(sizes / fit.size_px) @ SIZE_AND_ASPECT
+    jitter = np.concatenate([(centers - fit.center_px) / fit.size_px, logs], axis=1)
+    at_center, at_size, at_aspect = _reliabilities(jitter, answer)
+    shift = (centers + answer[:, :2] * sizes).mean(axis=0) - fit.center_px
+    size, aspect = (logs + answer[:, 2:]).mean(axis=0).tolist()
+    return Correction(shift * at_center, at_size * size, at_aspect * aspect)
 
 
 def _reliabilities(jitter: Floats, answer: Floats) -> tuple[float, float, float]:

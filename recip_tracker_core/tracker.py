@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BoxError
-from .observing import Look, Wanted
+from .observing import Wanted
 from .painting import AttentionPicture
 from .target_files import Maker, TargetSnapshot
 from .types import BoundingBox, Frame, TrackResult
@@ -40,12 +39,8 @@ class Tracker(Protocol):
         """
         ...
 
-    def update(self, frame: Frame, look: Look | None = None) -> TrackResult:
+    def update(self, frame: Frame) -> TrackResult:
         """Find the target in the next frame.
-
-        Args:
-            frame: the next one.
-            look: that shows what :meth:`wanted` asked for, by another crop if need be; None: it looks itself.
 
         Raises:
             NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
@@ -53,7 +48,9 @@ class Tracker(Protocol):
         ...
 
     def wanted(self, frame: Frame) -> Wanted | None:
-        """The look that it is going to take at the next frame; None where it takes several, or none of those.
+        """The look that it is going to take at the next frame, and what follows, instead of :meth:`update`.
+
+        None where it takes several, or none of those.
 
         Raises:
             NotInitialisedError: before a successful :meth:`init` or :meth:`load`.
@@ -168,17 +165,3 @@ def visible_target(box: BoundingBox, frame: Frame) -> BoundingBox:
             f"got {visible.w:g} x {visible.h:g}"
         )
     return visible
-
-
-class Clock:
-    """Seconds between laps, by name."""
-
-    def __init__(self) -> None:
-        self.laps_s: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """The time since the last lap, or since the start, is that one's."""
-        now = time.perf_counter()
-        self.laps_s[name] = now - self._last
-        self._last = now

@@ -72,6 +72,7 @@ ROOMS = (
     "box_crops",
     "features",
     "backbones",
+    "stories",
     "lanes",
     "sampling",
     "quasirandom",

@@ -124,10 +124,15 @@ class _Stubborn:
 
     def __init__(self, observer) -> None:
         self._observer = observer
-        self.look, self.sought, self.crop = observer.look, observer.sought, observer.crop
+        self.look, self.read, self.sought, self.crop = (
+            observer.look,
+            observer.read,
+            observer.sought,
+            observer.crop,
+        )
 
     def followed(self, view, known, history, scene):
-        sight = self._observer.followed(view, known, history, scene)
+        sight = yield from self._observer.followed(view, known, history, scene)
         if sight.resting.likeness > 0.5:
             return sight
         middle = np.full(2, view.crop.side_px / 2)

@@ -13,6 +13,8 @@ from recip_tracker_core import BoundingBox, Frame, MultiTracker, Tracker, TrackS
 from recip_tracker_core.errors import BoxError, ConfigError, NotInitialisedError
 from recip_tracker_core.geometry import iou
 from recip_tracker_core.observing import Look
+from recip_tracker_core.shared_looks import grouped, window
+from recip_tracker_core.stories import told
 
 pytestmark = pytest.mark.slow
 
@@ -159,3 +161,25 @@ def test_one_that_is_removed_makes_room(multi: MultiTracker) -> None:
 def test_without_targets_there_is_nothing_to_answer(make_tracker: Make) -> None:
     with contextlib.closing(MultiTracker(make_tracker(), most=1)) as multi:
         assert multi.update(frame(0)) == {}
+
+
+def test_what_shares_a_look_is_answered_as_each_would_be_by_itself(make_tracker: Make) -> None:
+    with (
+        contextlib.closing(MultiTracker(make_tracker(), most=3)) as multi,
+        contextlib.closing(MultiTracker(make_tracker(), most=3)) as apart,
+    ):
+        for name in HOMES:
+            multi.add(name, frame(0), truth(name, 0))
+            apart.add(name, frame(0), truth(name, 0))
+        for index in range(1, 6):
+            together = multi.update(frame(index))
+            wanted = {name: tracker.wanted(frame(index)) for name, tracker in apart._trackers.items()}
+            (crop,) = (one.crop for one in grouped([wanted["one"].crop, wanted["two"].crop]))
+            look = Look.at(crop, frame(index), wanted["one"].source)
+            for name in ("one", "two"):
+                result = told(wanted[name].story(window(look, wanted[name].crop)))
+                np.testing.assert_allclose(
+                    result.box.as_array(), together[name].box.as_array(), rtol=1e-4, err_msg=name
+                )
+                assert result.confidence == pytest.approx(together[name].confidence, abs=1e-3)
+            apart._trackers["far"].update(frame(index))

@@ -13,8 +13,9 @@ import pytest
 from recip_tracker_core import Frame, TrackerConfig, build_tracker
 from recip_tracker_core.appearance import Appearance
 from recip_tracker_core.confidence import History
-from recip_tracker_core.observing import Observer, Sight
+from recip_tracker_core.observing import Hearing, Observer, Sight
 from recip_tracker_core.rivals import Scene
+from recip_tracker_core.stories import Clock, Story, told
 
 Render = Callable[..., list]
 
@@ -31,7 +32,7 @@ class Watch:
     def seen(self, image: np.ndarray) -> Sight:
         history = History(self.known.first_peak, self.known.first_sharpness)
         view = self.observer.look(Frame(image), self.center_px, self.size_px, self.known)
-        return self.observer.followed(view, self.known, history, Scene())
+        return told(Story(self.observer.followed(view, self.known, history, Scene()), Clock()))
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +101,10 @@ def test_a_place_far_away_is_not_chosen_for_a_height_that_its_distance_outweighs
     image[y : y + h, x : x + w] = image[y : y + h, x : x + w] // 3 + 40  # at home it looks different
     image[y - 45 : y - 45 + h, x : x + w] = target
     sight = watch.seen(image)
-    finder = watch.observer._responses(sight.view, watch.known)[0]
+    finder = sight.view.finder
     home, away = (sight.view.crop.to_crop(watch.center_px - [0, up]) for up in (0, 45))
     low, high = finder.near(home, 10), finder.near(away, 10)
-    unsure, sure = watch.observer._margins(sight.view, [home, away], watch.known)
+    ((unsure, sure),) = watch.observer.heard([Hearing(sight.view, [home, away], watch.known)])
     assert low < high
     assert unsure < sure  # the classifier likes the far one better, too
     half = sight.view.crop.side_px / 2

@@ -10,7 +10,7 @@ import torch
 
 from recip_tracker_core import config
 from recip_tracker_core.backbones import Stage
-from recip_tracker_core.refinement import BoxRefiner, Correction, Shape, _reliabilities
+from recip_tracker_core.refinement import BoxRefiner, Correction, Fit, Shape, _reliabilities
 from recip_tracker_core.ridge import Moments, RidgeMemory
 
 STAGE = Stage(channels=2, stride=8, first_center_px=7.5, least_px=8, scale=1.0)
@@ -68,7 +68,7 @@ def test_it_undoes_most_of_a_change_that_it_has_learned(
     scene, weights: torch.Tensor, shift_px: tuple[float, float], log_size: float
 ) -> None:
     changed = scene.size_px * np.exp(log_size)
-    correction = refiner().correction(scene.seen(), MIDDLE + shift_px, changed, weights, draw=5)
+    (correction,) = refiner().corrections([Fit(scene.seen(), MIDDLE + shift_px, changed, weights, draw=5)])
     left = np.array(shift_px) + correction.shift_px
     assert np.linalg.norm(left) <= 0.4 * np.linalg.norm(shift_px) + 0.2
     assert abs(log_size + correction.log_size) <= 0.4 * abs(log_size) + 0.01
@@ -76,7 +76,7 @@ def test_it_undoes_most_of_a_change_that_it_has_learned(
 
 
 def test_a_box_that_is_right_stays_as_it_is(scene, weights: torch.Tensor) -> None:
-    correction = refiner().correction(scene.seen(), MIDDLE, scene.size_px, weights, draw=5)
+    (correction,) = refiner().corrections([Fit(scene.seen(), MIDDLE, scene.size_px, weights, draw=5)])
     assert np.abs(correction.shift_px).max() < 0.5
     assert abs(correction.log_size) < 0.01
     assert abs(correction.log_aspect) < 0.01
@@ -84,7 +84,7 @@ def test_a_box_that_is_right_stays_as_it_is(scene, weights: torch.Tensor) -> Non
 
 def test_what_moves_with_the_target_is_followed(scene, weights: torch.Tensor) -> None:
     features = scene.seen(shift_px=(3.0, -2.0))
-    correction = refiner().correction(features, MIDDLE, scene.size_px, weights, draw=5)
+    (correction,) = refiner().corrections([Fit(features, MIDDLE, scene.size_px, weights, draw=5)])
     np.testing.assert_allclose(correction.shift_px, (3, -2), atol=1)
 
 
@@ -92,7 +92,7 @@ def test_answers_that_undo_nothing_are_not_believed(scene) -> None:
     features = scene.seen()
     blind = torch.zeros((4 * 4 * 63 + 1, 4), device=features.device)
     blind[-1] += torch.tensor([0.5, -0.5, 0.2, 0.1], device=features.device)  # the same for every box
-    correction = refiner().correction(features, MIDDLE, scene.size_px, blind, draw=0)
+    (correction,) = refiner().corrections([Fit(features, MIDDLE, scene.size_px, blind, draw=0)])
     np.testing.assert_allclose(correction.shift_px, 0, atol=1e-3)
     assert correction.log_size == pytest.approx(0, abs=1e-4)
     assert correction.log_aspect == pytest.approx(0, abs=1e-4)

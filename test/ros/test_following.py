@@ -51,7 +51,7 @@ class FakeTracker:
     def wanted(self, frame: Frame) -> None:
         """It looks for itself."""
 
-    def update(self, frame: Frame, look: None = None) -> TrackResult:
+    def update(self, frame: Frame) -> TrackResult:
         self.seen.append(frame.index)
         return TrackResult(BOX, TrackStatus.TRACKED, 1.0, 1.0, frame.stamp_ns, 1)
 
