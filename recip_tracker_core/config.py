@@ -374,7 +374,7 @@ class Rivals:
     forgotten_after: int = option(5, "Frames unseen after which a known one is forgotten.", low=0, high=1000)
     doubted: float = option(
         0.59,
-        "Most confidence while a rival is where the target is, and then until the identity test passes; "
+        "Most recognition while a rival is where the target is, and then until the identity test passes; "
         "1: no doubt.",
         low=0.0,
         high=1.0,
@@ -393,8 +393,8 @@ class Gate:
         high=1.0,
     )
     full_strength: float = option(0.75, "Strength from which a frame is learned in full.", low=0.0, high=2.0)
-    learns_from: float = option(0.25, "Confidence from which a frame is learned at all.", low=0.0, high=1.0)
-    learns_fully_from: float = option(0.5, "Confidence from which it is learned in full.", low=0.0, high=1.0)
+    learns_from: float = option(0.25, "Recognition from which a frame is learned at all.", low=0.0, high=1.0)
+    learns_fully_from: float = option(0.5, "Recognition from which it is learned in full.", low=0.0, high=1.0)
     history_rate: float = option(0.02, "Rate of the history's running mean.", low=1e-4, high=1.0)
     fading: float = option(
         0.998, "What is kept of the history after a frame in which the box stayed.", low=0.5, high=1.0
@@ -403,9 +403,9 @@ class Gate:
 
 @dataclass(frozen=True)
 class Confidence:
-    """From signals to an answer."""
+    """From signals to an answer; recognition is how surely the first frame's filter knows the target."""
 
-    tracked: float = option(0.6, "Confidence from which a frame is tracked.", low=0.0, high=1.0, live=True)
+    tracked: float = option(0.6, "Recognition from which a frame is tracked.", low=0.0, high=1.0, live=True)
     sound: float = option(
         0.55,
         "Strength of the peak, against its own history, without which no frame is tracked.",
@@ -418,14 +418,14 @@ class Confidence:
     )
     lost: float = option(
         0.25,
-        "Confidence below which the target is lost where the box has nothing to follow, and is looked for "
+        "Recognition below which the target is lost where the box has nothing to follow, and is looked for "
         "where something else is more like it.",
         low=0.0,
         high=1.0,
         live=True,
     )
     hopeless: float = option(
-        0.05, "Confidence below which it may be lost whatever the box does.", low=0.0, high=1.0, live=True
+        0.05, "Recognition below which it may be lost whatever the box does.", low=0.0, high=1.0, live=True
     )
     lost_after: int = option(
         5, "Such frames in a row after which the target is lost.", low=1, high=100000, live=True
@@ -437,7 +437,7 @@ class Confidence:
         0.25, "Likeness to the first frame that it must have itself.", low=0.0, high=1.0
     )
     smoothing: float = option(
-        0.5, "Share of the newest frame in the confidence.", low=0.01, high=1.0, live=True
+        0.5, "Share of the newest frame in recognition and confidence.", low=0.01, high=1.0, live=True
     )
 
 

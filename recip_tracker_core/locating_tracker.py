@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import config
 from .appearance import Appearance, Completed, FirstLook, Lesson, Part, Request
-from .confidence import History, Judge, Signals, Standing
+from .confidence import UNSEEN, History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
 from .lanes import Lane
@@ -161,7 +161,7 @@ class LocatingTracker:
         parts.updater.adopt(kept.known)
         clock.lap("load")
         # Nothing above has touched the old target; nothing below can fail.
-        standing = Standing(TrackStatus.LOST, confidence=0.0, good=0, usual=kept.usual)
+        standing = Standing(TrackStatus.LOST, 0.0, UNSEEN, good=0, usual=kept.usual)
         if not parts.settings.recovery.enabled:
             standing = parts.judge.returned(standing)
         self._target = Target.placed(kept, replace(standing, reason=LOADED), frame)

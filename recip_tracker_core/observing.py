@@ -111,7 +111,7 @@ class Sight:
         view: that it is in.
         place_px: (2,) crop pixels.
         signals: there.
-        resting: the same, but with the witness asked where the box is: for a box that does not go there.
+        at_rest: makes the same, but with the witness asked where the box is.
         others_px: (2,) image places of the other peaks of the finder, the highest first; none in a search.
         elsewhere_px: (2,) image place that the witness likes best of those that are neither the target's nor
             a known rival's; None in a search.
@@ -120,9 +120,14 @@ class Sight:
     view: View
     place_px: Floats
     signals: Signals
-    resting: Signals
+    at_rest: Callable[[], Signals]
     others_px: tuple[Floats, ...] = ()
     elsewhere_px: Floats | None = None
+
+    @property
+    def resting(self) -> Signals:
+        """Of a box that does not go there."""
+        return self.at_rest()
 
     @property
     def in_image_px(self) -> Floats:
@@ -199,8 +204,11 @@ class Observer:
         others = tuple(at for index, at in enumerate(at_px) if index != chosen)
         place = peaks[chosen].place_px
         elsewhere = witness.highest(_unexplained(witness, place, view, explained))
-        resting = replace(signals, **_likeness(view.at_px, view, known, explained))
-        return Sight(view, place, signals, resting, others, crop.to_image(elsewhere))
+
+        def at_rest() -> Signals:
+            return replace(signals, **_likeness(view.at_px, view, known, explained))
+
+        return Sight(view, place, signals, at_rest, others, crop.to_image(elsewhere))
 
     def _distinct_peaks(self, view: View, history: History) -> list[Peak]:
         """The best place, and the others where rivals may be."""
@@ -227,7 +235,7 @@ class Observer:
         peak = Peak(place, value, value)
         ((margin_there,),) = self.heard([Hearing(view, [place], known)])
         signals = self._signals(view, peak, margin_there, known, history)
-        return Sight(view, place, signals, signals)
+        return Sight(view, place, signals, lambda: signals)
 
     def _signals(
         self,

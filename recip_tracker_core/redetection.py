@@ -104,7 +104,7 @@ class Searcher:
         is_central = bool(np.abs(sight.place_px - side / 2).max() < CENTRAL * side)
         return (
             is_central
-            and sight.signals.confidence > self._judge.settings.tracked
+            and sight.signals.recognition > self._judge.settings.tracked
             and self._judge.resembles(standing, sight.signals)
         )
 

@@ -33,10 +33,10 @@ def signals(likeness: float, *, strength: float = 1.0, rivalry: float = 0.0) -> 
     )
 
 
-def seen(confidence: float = 0.99, *, strength: float = 1.0, rivalry: float = 0.0) -> Signals:
-    """A frame's signals of that confidence, with the likeness that it takes."""
+def seen(recognition: float = 0.99, *, strength: float = 1.0, rivalry: float = 0.0) -> Signals:
+    """A frame's signals of that recognition, with the likeness that it takes."""
     rival = 3 * math.log(max(rivalry, 1.0))
-    likeness = (math.log(confidence / (1 - confidence)) + 4.5 + rival) / 18
+    likeness = (math.log(recognition / (1 - recognition)) + 4.5 + rival) / 18
     return signals(likeness, strength=strength, rivalry=rivalry)
 
 
@@ -64,15 +64,45 @@ def statuses(standings: list[Standing]) -> list[TrackStatus]:
         pytest.param(-0.2, 0.0, 0.0, id="unlike-it"),
     ],
 )
-def test_confidence_comes_from_the_witness_and_what_is_more_like_the_first_frame_elsewhere(
+def test_recognition_comes_from_the_witness_and_what_is_more_like_the_first_frame_elsewhere(
     likeness: float, rivalry: float, expected: float
 ) -> None:
-    assert signals(likeness, rivalry=rivalry).confidence == pytest.approx(expected, abs=1e-3)
+    assert signals(likeness, rivalry=rivalry).recognition == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_rival_that_is_known_costs_no_confidence() -> None:
+def test_a_rival_that_is_known_costs_no_recognition() -> None:
     known = replace(signals(0.4, rivalry=2.0), strangeness=0.0)
-    assert known.confidence == signals(0.4).confidence > signals(0.4, rivalry=2.0).confidence
+    assert known.recognition == signals(0.4).recognition > signals(0.4, rivalry=2.0).recognition
+
+
+def test_confidence_counts_what_decides_nothing_rivals_that_are_known_and_that_it_was_lost() -> None:
+    alone, among = (replace(signals(0.6, rivalry=rivalry), strangeness=0.0) for rivalry in (0.2, 0.95))
+    sure, less = (followed([frame] * 20)[-1] for frame in (alone, among))
+    assert sure.status is less.status is TRACKED
+    assert sure.recognition == pytest.approx(less.recognition)
+    assert 0.5 < less.confidence < sure.confidence < 1
+    lost = replace(sure, status=LOST)
+    assert lost.confidence < sure.confidence
+    again = followed([alone] * 20, judge().returned(lost))[-1]
+    assert again.status is TRACKED
+    assert 0.5 < again.confidence < sure.confidence
+    elsewhere = followed([alone] * 20, judge().returned(sure))[-1]  # it was not lost
+    assert elsewhere.confidence == pytest.approx(sure.confidence)
+
+
+def test_confidence_is_a_running_mean_of_the_frames_evidence() -> None:
+    first, frame = Standing(), signals(0.1, rivalry=1.5, strength=0.5)
+    assert frame.evidence == pytest.approx(8 * 0.1 + 3 * 0.5 - 2 * 1.5 - 1.6)
+    after = judge().followed(first, frame, has_moved=True)
+    assert after.evidence == pytest.approx((first.evidence + frame.evidence) / 2)
+    odds = after.confidence / (1 - after.confidence)
+    assert math.log(odds) == pytest.approx(after.evidence)
+
+
+def test_a_peak_that_is_sought_says_nothing_for_the_box() -> None:
+    after = judge().sought(Standing(status=LOST), signals(0.1, strength=0.9), is_candidate=False)
+    unsound = judge().sought(Standing(status=LOST), signals(0.1, strength=0.0), is_candidate=False)
+    assert after.evidence == unsound.evidence
 
 
 def test_strength_is_the_root_of_how_high_and_how_sharp_against_what_is_usual() -> None:
@@ -106,14 +136,14 @@ def test_while_the_box_stays_less_and_less_is_asked_of_a_peak() -> None:
 @pytest.mark.parametrize(("strength", "moves"), [(0.3, False), (0.35, False), (0.36, True), (2.0, True)])
 def test_the_box_follows_a_peak_that_is_strong_for_this_target(strength: float, moves: bool) -> None:
     # whatever the witness says: blur and deformation pass, absence does not
-    for confidence in (0.01, 0.99):
-        assert judge().moves(seen(confidence, strength=strength)) is moves
+    for recognition in (0.01, 0.99):
+        assert judge().moves(seen(recognition, strength=strength)) is moves
 
 
 def test_without_a_gate_every_frame_moves_the_box_and_teaches() -> None:
     free = judge(**{"gate.enabled": False})
     assert free.moves(seen(0.01, strength=0.0))
-    assert free.trust(Standing(confidence=0.01), seen(0.01, strength=0.0)) == 1
+    assert free.trust(Standing(recognition=0.01), seen(0.01, strength=0.0)) == 1
 
 
 @pytest.mark.parametrize(
@@ -131,7 +161,7 @@ def test_without_a_gate_every_frame_moves_the_box_and_teaches() -> None:
 def test_a_frame_is_believed_as_far_as_the_witness_recognises_it_and_as_its_peak_is_strong(
     now: float, running: float, strength: float, expected: float
 ) -> None:
-    standing = Standing(confidence=running)
+    standing = Standing(recognition=running)
     assert judge().trust(standing, seen(now, strength=strength)) == pytest.approx(expected)
 
 
@@ -154,7 +184,7 @@ def test_a_target_that_looks_like_itself_stays_tracked_without_a_reason() -> Non
 
 
 def test_what_is_said_is_a_running_mean() -> None:
-    assert [standing.confidence for standing in followed([seen(0.5)] * 3)] == pytest.approx(
+    assert [standing.recognition for standing in followed([seen(0.5)] * 3)] == pytest.approx(
         [0.75, 0.625, 0.5625]
     )
 
@@ -193,7 +223,7 @@ def test_a_witness_that_sees_the_target_elsewhere_asks_for_a_look_there_and_not_
     standings = followed([drifted] * 20)
     assert statuses(standings) == [UNCERTAIN] * 20
     asked = [judge().is_elsewhere(standing, drifted) for standing in standings]
-    assert asked == [standing.confidence < 0.25 for standing in standings]
+    assert asked == [standing.recognition < 0.25 for standing in standings]
     assert asked[-1]
 
 
@@ -207,7 +237,7 @@ def test_a_witness_that_sees_the_target_elsewhere_asks_for_a_look_there_and_not_
     ],
 )
 def test_else_the_target_is_not_looked_for_elsewhere(frame: Signals, values: dict[str, object]) -> None:
-    unsure = Standing(status=UNCERTAIN, confidence=0.15)
+    unsure = Standing(status=UNCERTAIN, recognition=0.15)
     assert judge().is_elsewhere(unsure, seen(0.15, rivalry=1.5))
     assert not judge(**values).is_elsewhere(unsure, frame)
     assert not judge().is_elsewhere(replace(unsure, status=LOST), seen(0.15, rivalry=1.5))
@@ -217,7 +247,7 @@ LEAP = {"seen": seen(strength=0.5), "boxes": 0.7}
 
 
 def test_where_the_box_shows_nothing_of_the_target_a_good_place_elsewhere_counts_in_full() -> None:
-    unsure = Standing(status=UNCERTAIN, confidence=0.05)
+    unsure = Standing(status=UNCERTAIN, recognition=0.05)
     # as many times more like it as a rivalry can say, that is no more than a ratio of 3
     bare = replace(signals(0.01, rivalry=3.0), elsewhere=0.9)
     assert judge().is_elsewhere(unsure, bare)
@@ -272,15 +302,15 @@ def test_a_likeness_that_is_enough_passes_however_much_is_usual() -> None:
 
 
 def test_while_it_is_lost_no_candidate_makes_it_likely() -> None:
-    standing = Standing(status=LOST, confidence=0.05)
+    standing = Standing(status=LOST, recognition=0.05)
     for _ in range(20):
         standing = judge().sought(standing, seen(0.99), is_candidate=True)
-    assert standing.confidence <= 0.25
+    assert standing.recognition <= 0.25
 
 
 def test_on_probation_the_witness_alone_decides_and_a_peak_may_be_weak() -> None:
     weak = seen(strength=0.4)
-    found = judge().returned(Standing(status=LOST, confidence=0.1))
+    found = judge().returned(Standing(status=LOST, recognition=0.1))
     assert statuses(followed([weak] * 3, found)) == [UNCERTAIN, UNCERTAIN, TRACKED]
     assert statuses(followed([weak] * 3, Standing())) == [UNCERTAIN] * 3
 
@@ -326,21 +356,21 @@ def test_what_is_usual_is_learned_from_tracked_frames_alone() -> None:
 
 
 def test_a_search_leaves_it_lost_and_believes_a_candidate_alone() -> None:
-    lost = Standing(status=LOST, confidence=0.1, good=0, reason="gone")
+    lost = Standing(status=LOST, recognition=0.1, good=0, reason="gone")
     nothing, candidate = (judge().sought(lost, seen(0.99), is_candidate=is_it) for is_it in (False, True))
     assert nothing.status is candidate.status is LOST
-    assert nothing.confidence < candidate.confidence <= 0.25
+    assert nothing.recognition < candidate.recognition <= 0.25
     assert nothing.reason
 
 
 def test_what_is_said_while_nothing_is_found_falls_to_next_to_nothing() -> None:
-    standing = Standing(status=LOST, confidence=0.5, good=0, reason="gone")
+    standing = Standing(status=LOST, recognition=0.5, good=0, reason="gone")
     for _ in range(8):
         standing = judge().sought(standing, seen(0.99), is_candidate=False)
-    assert standing.confidence == pytest.approx(0.05, abs=0.01)
+    assert standing.recognition == pytest.approx(0.05, abs=0.01)
 
 
-RETURNED = judge().returned(Standing(status=LOST, confidence=0.1, good=0))
+RETURNED = judge().returned(Standing(status=LOST, recognition=0.1, good=0))
 ITSELF = replace(seen(), likeness=0.9)
 
 
@@ -377,8 +407,8 @@ def merged(*standings_of: bool, frame: Signals = ITSELF) -> list[tuple[Standing,
 
 def test_while_a_rival_is_in_its_place_nobody_is_sure_however_alike_they_look() -> None:
     ((standing, doubted),) = merged(True)
-    assert ITSELF.confidence > 0.99
-    assert doubted.confidence < judge().settings.tracked
+    assert ITSELF.recognition > 0.99
+    assert doubted.recognition < judge().settings.tracked
     assert standing.status is UNCERTAIN
     assert standing.reason
 
@@ -400,7 +430,7 @@ def test_after_a_rival_has_passed_the_identity_test_ends_the_doubt() -> None:
 def test_after_a_rival_has_passed_what_is_less_like_it_than_usual_stays_in_doubt() -> None:
     said = merged(True, *[False] * 10, frame=replace(ITSELF, likeness=0.4))
     assert statuses([standing for standing, _ in said]) == [UNCERTAIN] * 11
-    assert max(doubted.confidence for _, doubted in said) < judge().settings.tracked
+    assert max(doubted.recognition for _, doubted in said) < judge().settings.tracked
 
 
 def test_without_a_rival_nothing_is_doubted() -> None:

@@ -109,7 +109,7 @@ def test_a_box_beside_the_target_goes_to_where_the_witness_sees_it(
     follow(tracker, clip[:4])
     target = tracker._target
     astray = target.center_px - 0.9 * target.size_px  # on the background, which the box is made to follow
-    unsure = replace(target.standing, status=UNCERTAIN, confidence=0.1, good=0)
+    unsure = replace(target.standing, status=UNCERTAIN, recognition=0.1, good=0)
     tracker._target = replace(target, center_px=astray, standing=unsure)
     tracker._parts = replace(tracker._parts, observer=_Stubborn(tracker.observer))
     results = [tracker.update(frame) for frame in frames_of(clip)[4:12]]

@@ -52,7 +52,7 @@ def test_in_the_first_frame_everything_is_as_usual(watch: Watch, scene) -> None:
     assert signals.peak == pytest.approx(watch.known.first_peak, rel=0.05)
     assert signals.rivalry < 0.5
     assert signals.margin > 0
-    assert signals.confidence > 0.99
+    assert signals.recognition > 0.99
 
 
 def test_a_target_that_has_moved_is_seen_where_it_is_in_the_image(
@@ -61,16 +61,16 @@ def test_a_target_that_has_moved_is_seen_where_it_is_in_the_image(
     image, (x, y, w, h) = rendered_clip(frames=5, seed=1)[4]
     sight = watch.seen(image)
     np.testing.assert_allclose(sight.in_image_px, (x + w / 2, y + h / 2), atol=1.5)
-    assert sight.signals.confidence > 0.9
+    assert sight.signals.recognition > 0.9
 
 
 def test_a_box_that_does_not_go_there_is_judged_by_where_it_is(watch: Watch, rendered_clip: Render) -> None:
     image, _ = rendered_clip(frames=9, seed=1)[8]  # the target has moved on by half a box and more
     sight = watch.seen(image)
-    assert sight.signals.confidence > 0.9
+    assert sight.signals.recognition > 0.9
     assert sight.resting.likeness < 0.5 * sight.signals.likeness
     assert sight.resting.rivalry > 1
-    assert sight.resting.confidence < 0.5
+    assert sight.resting.recognition < 0.5
 
 
 def test_without_the_target_every_signal_falls(watch: Watch, rendered_clip: Render, scene) -> None:
@@ -80,7 +80,7 @@ def test_without_the_target_every_signal_falls(watch: Watch, rendered_clip: Rend
     assert gone.likeness < 0.35
     assert gone.strength < 0.7
     assert gone.margin < there.margin
-    assert gone.confidence < 0.3
+    assert gone.recognition < 0.3
 
 
 def test_a_second_one_like_it_is_a_rival(watch: Watch, scene) -> None:

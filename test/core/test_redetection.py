@@ -12,6 +12,7 @@ from recip_tracker_core import TrackerConfig
 from recip_tracker_core.build import build_judge
 from recip_tracker_core.confidence import History, Signals, Standing
 from recip_tracker_core.crops import Crop
+from recip_tracker_core.locator import Response
 from recip_tracker_core.observing import Sight, View
 from recip_tracker_core.parameters import replaced
 from recip_tracker_core.redetection import Search, Searcher, Sought, tiles
@@ -90,15 +91,17 @@ class OneTarget:
     def look(self, frame: Frame, center_px, size_px, known, zoom: float = 1.0) -> View:
         self.looks.append((np.asarray(center_px), zoom))
         crop = self.crop(center_px, size_px, zoom)
-        return View(torch.zeros(1, 20, 20), crop, crop.to_crop(center_px), size_px * crop.scale)
+        nothing = Response(np.zeros((40, 40), np.float32), np.arange(2.0, 160.0, 4.0))
+        place = crop.to_crop(center_px), size_px * crop.scale
+        return View(torch.zeros(1, 20, 20), crop, *place, nothing, nothing)
 
     def sought(self, view: View, known, history: History, *, is_coarse: bool) -> Sight:
         if self.at_px is not None:
             place = view.crop.to_crop(np.array(self.at_px))
             if np.abs(place - MIDDLE_OF_VIEW).max() < MIDDLE_OF_VIEW:
                 seen = ITSELF if is_coarse else self._fine
-                return Sight(view, place, seen, seen)
-        return Sight(view, np.full(2, MIDDLE_OF_VIEW), NOTHING, NOTHING)
+                return Sight(view, place, seen, lambda: seen)
+        return Sight(view, np.full(2, MIDDLE_OF_VIEW), NOTHING, lambda: NOTHING)
 
 
 class Hunt:
@@ -108,7 +111,7 @@ class Hunt:
         settings = replaced(TrackerConfig(), values)
         searcher = Searcher(observer, build_judge(settings), settings.recovery)
         self.observer, self._searcher = observer, searcher
-        standing = Standing(status=TrackStatus.LOST, confidence=0.1, usual=(0.9,) * 10)
+        standing = Standing(status=TrackStatus.LOST, recognition=0.1, usual=(0.9,) * 10)
         self._sought = Sought(LAST_SEEN, SIZE, np.array([640.0, 360.0]), History(0.9, 10.0), standing)
         self.search = self._searcher.begun(self._sought)
 
@@ -214,8 +217,8 @@ class LookAlike(OneTarget):
 
     def sought(self, view: View, known, history: History, *, is_coarse: bool) -> Sight:
         if is_coarse:
-            return Sight(view, np.full(2, MIDDLE_OF_VIEW + 20), ITSELF, ITSELF)
-        return Sight(view, np.full(2, MIDDLE_OF_VIEW), NOTHING, NOTHING)
+            return Sight(view, np.full(2, MIDDLE_OF_VIEW + 20), ITSELF, lambda: ITSELF)
+        return Sight(view, np.full(2, MIDDLE_OF_VIEW), NOTHING, lambda: NOTHING)
 
 
 def test_what_always_promises_and_never_keeps_does_not_hide_the_last_place() -> None:
