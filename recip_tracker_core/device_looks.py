@@ -1,4 +1,4 @@
-"""Crops and colours computed where the network is: what :mod:`.crops` and :mod:`.encoding` do by OpenCV.
+"""Crops and colours computed where the network is: what :mod:`.crops` and :mod:`.colors` do by OpenCV.
 
 Only the part of an image that a crop shows is sent, as bytes; all else stays on the device. Colours are the
 same bit by bit; a crop's pixels are off by a level or two, as OpenCV interpolates in steps of 1/32 pixel.
@@ -69,7 +69,7 @@ def sent(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def halved_on(pixels: Tensor) -> Tensor:
-    """(1, 3, S, S) in whole numbers to (1, 3, S / 2, S / 2): as of :func:`~.encoding.halved`."""
+    """(1, 3, S, S) in whole numbers to (1, 3, S / 2, S / 2): as of :func:`~.colors.halved`."""
     return (F.avg_pool2d(pixels, 2) + 0.5).floor()
 
 
@@ -81,14 +81,14 @@ def lab_of(pixels: Tensor) -> Tensor:
 
 
 def bins_of(lab: Tensor) -> Tensor:
-    """(S, S) int64: as of :func:`~.encoding.color_bins`."""
+    """(S, S) int64: as of :func:`~.colors.color_bins`."""
     lightness, a, b = lab.long()
     bins: Tensor = ((lightness >> 4) << 10) | ((a >> 3) << 5) | (b >> 3)
     return bins
 
 
 def planes_of(lab: Tensor, stage: Stage) -> Tensor:
-    """(6, n, n): as of :func:`~.encoding.color_planes`."""
+    """(6, n, n): as of :func:`~.colors.color_planes`."""
     mean = means_of(lab, stage, stage.stride).round()
     quarters = means_of(lab, stage, stage.stride // 2).round()[:, ::2, ::2]
     return torch.cat([mean, quarters - mean])

@@ -19,8 +19,9 @@ from .attention import attention_map
 from .backbones import INPUT, Backbone
 from .box_crops import CropNetwork, cut_boxes, image_pixels
 from .classifier import TARGET, Head
+from .colors import halved, to_lab
 from .crops import Crop
-from .encoding import MapSource, box_features, halved, taps, to_lab
+from .encoding import MapSource, box_features, taps
 from .features import Region, fused_map, pooled, to_pixels
 from .types import BoundingBox, Frame
 

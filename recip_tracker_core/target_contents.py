@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from .appearance import Appearance, Samples
 from .backbones import INPUT, Backbone
 from .classifier import Head
+from .colors import BINS
 from .confidence import USUAL_FRAMES, History
 from .config import TrackerConfig
-from .encoding import BINS, Encoder, MapSource, Reduction
+from .encoding import Encoder, MapSource, Reduction
 from .errors import TargetFileError
 from .regression import BoxRegressor, Refiner, Unrefined
 from .target_files import Arrays, Maker, Wanted

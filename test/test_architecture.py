@@ -68,6 +68,7 @@ ROOMS = (
     "ridge",
     "encoding",
     "device_looks",
+    "colors",
     "crops",
     "box_crops",
     "features",

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from recip_tracker_core.backbones import Stage
+from recip_tracker_core.colors import cell_means, color_bins, color_planes, halved, to_lab
 from recip_tracker_core.crops import Crop
 from recip_tracker_core.device_looks import bins_of, cut_on, halved_on, lab_of, means_of, planes_of
-from recip_tracker_core.encoding import MapSource, cell_means, color_bins, color_planes, halved, to_lab
+from recip_tracker_core.encoding import MapSource
 
 STAGES = {
     "centred": Stage(channels=1, stride=8, first_center_px=4.0, least_px=8, scale=1.0),

@@ -9,17 +9,8 @@ import pytest
 import torch
 
 from recip_tracker_core.backbones import Backbone, Stage
-from recip_tracker_core.encoding import (
-    COLOR_PLANES,
-    MOST_DEVIATIONS,
-    MapSource,
-    box_features,
-    color_bins,
-    color_likelihood,
-    color_planes,
-    taps,
-    to_lab,
-)
+from recip_tracker_core.colors import COLOR_PLANES, color_bins, color_likelihood, color_planes, to_lab
+from recip_tracker_core.encoding import MOST_DEVIATIONS, MapSource, box_features, taps
 
 GROUPS = {"s4": (24, 16), "s8": (40, 16), "colour": (COLOR_PLANES, 6), "s16": (112, 24)}  # raw, kept
 ON_MAP, COARSE = 0, 1
