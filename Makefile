@@ -62,8 +62,9 @@ lint: setup
 	$(RUN) -m mypy
 
 # PYTHONSAFEPATH: what is tested, in every process, is the installed package and not the folder it came from.
+# Two workers, a file each: tests across processes wait more than they compute.
 test: setup lint
-	PYTHONSAFEPATH=1 $(RUN) -m pytest
+	PYTHONSAFEPATH=1 $(RUN) -m pytest -n 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) build install log *.egg-info vision_msgs_wheel/build vision_msgs_wheel/*.egg-info demo/out

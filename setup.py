@@ -66,6 +66,7 @@ setup(
         "test": [
             "pytest",
             "pytest-timeout",
+            "pytest-xdist",
             "ruff",
             "mypy",
             "types-PyYAML",

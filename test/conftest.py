@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import cv2
@@ -24,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Small tensors on few cores: more threads only wait for each other.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    for name in ("COLUMNS", "LINES"):  # a terminal's, or a worker's: no word of what a console is asked for
+        os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
