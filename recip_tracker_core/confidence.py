@@ -3,9 +3,8 @@
 Each decision goes by the signal that serves it. *Does the box move?* From how the finder's peak stands
 against the target's own history: blur and deformation pass, absence does not. *Is this frame learned?*
 Only what the witness recognises. *Which state is it?* From that recognition, too: the witness has not
-followed any drift. *How sure is that?* All of them together say
-how often such a box is right, and so does what decides nothing: that something else in view is nearly as
-like the target, and that it was lost before.
+followed any drift. *How sure is that?* All of them together say how often such a box is right, and so does
+what decides nothing: that something else in view is nearly as like the target, and that it was lost before.
 """
 
 from __future__ import annotations
@@ -118,8 +117,7 @@ class Standing:
 
     Attributes:
         status: of the last frame.
-        recognition: running mean of the frames' own.
-        evidence: the same of that.
+        recognition, evidence: running means of the frames' own.
         good: frames in a row of which the witness was sure.
         bad: frames in a row that spoke for the target being lost.
         probation: frames since the target was found again, or leapt, while that is not confirmed; else 0.
