@@ -1,4 +1,8 @@
-"""The README's table of topics and services, walked against the running node."""
+"""The README's table of topics and services, walked against the running node.
+
+The graph is asked as a whole, never for what a node of that name has: the entry of an earlier test's node may
+outlive it, and would answer in this one's place.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +53,6 @@ def parameter(operator, name: str):
 def node(operator, start_node, request):
     process = start_node(**getattr(request, "param", {}), _image="/image")
     operator.wait(lambda: operator.state == "idle" and "~/init" in operator.value("reason"), "an active node")
-    # Its topics may be known before its name is, and then asking for them by it fails.
-    operator.wait(lambda: "tracker" in operator.node.get_node_names(), "the node's name")
     return process
 
 
@@ -86,20 +88,22 @@ def test_every_service_of_the_table_is_there_and_the_node_has_no_other_of_that_k
     table = {full_name(cell): kind for cell, kind, _ in SERVICES}
 
     def present() -> dict[str, str]:
-        found = operator.node.get_service_names_and_types_by_node("tracker", "/")
+        found = operator.node.get_service_names_and_types()
         return {name: kinds[0] for name, kinds in found if kinds[0].startswith("std_srvs/")}
 
-    operator.wait(lambda: set(table) <= set(present()), "the services")
+    for name in table:
+        operator.wait(lambda: name in present(), name)  # noqa: B023
     assert present() == table
 
 
 def test_the_node_has_no_topic_that_the_table_has_not(node, operator):
     table = {full_name(cell) for cell, *_ in TOPICS}
-    ours = set()
-    for find in (
-        operator.node.get_publisher_names_and_types_by_node,
-        operator.node.get_subscriber_names_and_types_by_node,
-    ):
-        ours |= {name for name, _ in find("tracker", "/")}
+
+    def ours() -> set[str]:
+        names = {name for name, _ in operator.node.get_topic_names_and_types()}
+        return {name for name in names if endpoints(operator, "(in)", name) or endpoints(operator, "", name)}
+
+    for name in table - {"/image/compressed"}:  # instead of the image
+        operator.wait(lambda: name in ours(), name)  # noqa: B023
     of_every_node = {"/rosout", "/parameter_events", "/tracker/transition_event", "/clock"}
-    assert ours - of_every_node <= table
+    assert ours() - of_every_node <= table
