@@ -96,7 +96,8 @@ class Appearance:
     Attributes:
         encoder: makes the maps that all else reads.
         finder: (D + 1, 1) the filter that finds; it goes on learning.
-        witness: (D + 1, 1) the filter as the first frame left it.
+        witness: (D + 1, K) the filter as the first frame left it, upright and turned in K equal steps, all
+            with one peak; K is 1 for a target that is known upright alone.
         first_peak, first_sharpness: response in the first frame, the unit of all later ones, and that over
             its sidelobes.
         regression: (D + 1, 4) of the box.
@@ -128,9 +129,13 @@ class Appearance:
         object.__setattr__(self, "jury", Jury(*heads) if heads else None)
 
     @property
-    def filters(self) -> Tensor:
-        """(D + 1, 2): finder and witness."""
-        return torch.cat([self.finder, self.witness], dim=1)
+    def turns(self) -> int:
+        """Steps of a whole turn in which the witness knows the target."""
+        return self.witness.shape[1]
+
+    def filters(self, *turns: int) -> Tensor:
+        """(D + 1, 1 + N): the finder, and the witness at each of those turns."""
+        return torch.cat([self.finder, *(self.witness[:, [turn % self.turns]] for turn in turns)], dim=1)
 
 
 def sharpness(peak: float, beyond: NDArray[np.float32]) -> float:

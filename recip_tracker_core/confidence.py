@@ -191,13 +191,17 @@ class Judge:
 
     def resembles(self, standing: Standing, seen: Signals) -> bool:
         """The identity test: as like the first frame as usual, nothing else nearly so, and recognised."""
+        is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
+        return is_recognised and self._is_like(standing, seen)
+
+    def _is_like(self, standing: Standing, seen: Signals) -> bool:
+        """The same for the witness alone, without the classifier."""
         recovery = self.recovery
         least = recovery.likeness
         if len(standing.usual) >= LEAST_USUAL_FRAMES:
             usual = recovery.usual_share * float(np.median(standing.usual))
             least = min(max(least, usual), recovery.plain_likeness)
-        is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
-        return is_recognised and seen.likeness > least and seen.rivalry < recovery.rivalry
+        return seen.likeness > least and seen.rivalry < recovery.rivalry
 
     def doubting(self, standing: Standing, seen: Signals, *, is_merged: bool) -> tuple[Standing, Signals]:
         """Both with the doubt that a rival in the target's place brings, until the identity test passes."""
@@ -236,7 +240,9 @@ class Judge:
         after = replace(
             standing, recognition=recognition, evidence=evidence, good=good, bad=bad, probation=probation
         )
-        if self.recovery.enabled and probation > self.recovery.probation:
+        # While the witness alone still takes it for the target, it is not given up, nor believed.
+        is_over = probation > self.recovery.probation and not (is_sure and self._is_like(standing, seen))
+        if self.recovery.enabled and is_over:
             return replace(
                 after, status=TrackStatus.LOST, probation=0, reason="not confirmed in its new place"
             )

@@ -323,6 +323,12 @@ class Locator:
     window: float = option(
         0.6, "What a displacement by half a crop costs a peak, as a share of its height.", low=0.0, high=1.0
     )
+    turns: int = option(
+        12,
+        "Equal steps of a turn in the image plane in which a compact target is known; 1: upright alone.",
+        low=1,
+        high=36,
+    )
 
 
 @dataclass(frozen=True)
@@ -460,7 +466,8 @@ class Recovery:
     hits: int = option(2, "Frames in a row that must show the candidate.", low=1, high=1000)
     probation: int = option(
         10,
-        "Frames within which its return must be confirmed; nothing is learned meanwhile.",
+        "Frames within which its return must be confirmed, or what is hardly like it is lost; nothing is "
+        "learned meanwhile.",
         low=1,
         high=1000,
     )

@@ -75,6 +75,18 @@ def first_views(
         yield _altered(image, encoder, crop, size_px, shift, alteration)
 
 
+def turned_views(
+    image: NDArray[np.uint8], encoder: Encoder, crop: Crop, size_px: Floats, turns: int
+) -> Iterator[TrainingView]:
+    """The first frame turned about the target, which stays in the middle, by all steps but none.
+
+    Arguments as of :func:`first_views`, and the steps of a whole turn.
+    """
+    for turn in range(1, turns):
+        how = Alteration(degrees=360 * turn / turns)
+        yield _altered(image, encoder, crop, size_px, np.zeros(2), how)
+
+
 def _altered(
     image: NDArray[np.uint8], encoder: Encoder, crop: Crop, size_px: Floats, shift: Floats, how: Alteration
 ) -> TrainingView:

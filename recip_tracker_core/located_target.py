@@ -30,10 +30,11 @@ class Target:
         history: of the finder's peak.
         scene: the target among its rivals.
         standing: what has been concluded.
-        safe: (2,) centre and (2,) size to return to when it is lost.
+        safe: (2,) centre, (2,) size and turn to return to when it is lost.
         search: while it is lost.
         hits: frames in a row in which another place passed for the target.
         waited: frames since it was last looked for while it is lost.
+        turn: in the image plane, in steps of the witness.
     """
 
     center_px: Floats
@@ -41,13 +42,14 @@ class Target:
     first_size_px: Floats
     image_px: Floats
     history: History
-    safe: tuple[Floats, Floats]
+    safe: tuple[Floats, Floats, int]
     scene: Scene = field(default_factory=Scene)
     standing: Standing = field(default_factory=Standing)
     frames: int = 0
     search: Search | None = None
     hits: int = 0
     waited: int = 0
+    turn: int = 0
 
     @property
     def box(self) -> BoundingBox:
@@ -66,7 +68,7 @@ class Target:
             size_px=self.size_px * across,
             first_size_px=self.first_size_px * across,
             image_px=image,
-            safe=(self.safe[0] * across, self.safe[1] * across),
+            safe=(self.safe[0] * across, self.safe[1] * across, self.safe[2]),
             scene=Scene(),
             search=None,
         )
@@ -79,29 +81,30 @@ class Target:
     @property
     def sought(self) -> Sought:
         """What a search for it needs to know."""
-        return Sought(self.center_px, self.size_px, self.image_px, self.history, self.standing)
+        return Sought(self.center_px, self.size_px, self.image_px, self.history, self.standing, self.turn)
 
     def concluded(self, standing: Standing) -> Target:
         """The target with what is concluded of it: back at the last safe place when it is lost."""
         if standing.status is TrackStatus.LOST:
-            center, size = self.safe
+            center, size, turn = self.safe
             return replace(
                 self,
                 standing=standing,
                 center_px=center,
                 size_px=size,
+                turn=turn,
                 scene=Scene(),
                 search=None,
                 hits=0,
                 waited=0,
             )
         if standing.is_settled:
-            return replace(self, standing=standing, safe=(self.center_px, self.size_px))
+            return replace(self, standing=standing, safe=(self.center_px, self.size_px, self.turn))
         return replace(self, standing=standing)
 
     def kept(self, known: Appearance) -> Located:
         """What is worth keeping: the appearance, and where the target was last safe, in images."""
-        image, (center, size) = self.image_px, self.safe
+        image, (center, size, _) = self.image_px, self.safe
         return Located(
             known,
             np.clip(center / image, 0, 1),
@@ -123,7 +126,7 @@ class Target:
             first_size_px=np.maximum(kept.first_size * image, MIN_SIDE_PX),
             image_px=image,
             history=kept.history,
-            safe=(center, size),
+            safe=(center, size, 0),
             standing=standing,
             frames=kept.frames,
         )

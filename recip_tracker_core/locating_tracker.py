@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import config
+from . import config, turns
 from .appearance import Appearance, Completed, FirstLook, Lesson, Part, Request
 from .confidence import UNSEEN, History, Judge, Signals, Standing
 from .crops import gridded
@@ -81,7 +81,7 @@ class LocatingTracker:
             first_size_px=size,
             image_px=np.array([frame.width, frame.height], np.float64),
             history=History(known.first_peak, known.first_sharpness),
-            safe=(center, size),
+            safe=(center, size, 0),
         )
         return TrackResult(
             box, TrackStatus.TRACKED, 1.0, float("inf"), frame.stamp_ns, published.version, clock.laps_s
@@ -227,9 +227,10 @@ class LocatingTracker:
         parts, gate = self._parts, self._parts.settings.gate
         place = target.center_px, target.size_px
         look = look or Look.at(parts.observer.crop(*place), frame, known.encoder.source)
-        view = yield from asked(parts.observer.read, Reading(look, *place, known))
+        view = yield from asked(parts.observer.read, Reading(look, *place, known, target.turn))
         clock.lap("features")
         sight = yield from parts.observer.followed(view, known, target.history, target.scene)
+        target, sight = yield from self._turned(target, sight, known)
         scene, is_merged = self._watched(target, sight)
         has_moved = parts.judge.moves(sight.signals)
         seen = sight.signals if has_moved else sight.resting
@@ -249,7 +250,7 @@ class LocatingTracker:
             after = replace(after, history=after.history.faded(gate.fading))
         elif trust := parts.judge.trust(standing, seen):
             after = replace(after, history=after.history.with_frame(seen, gate.history_rate))
-            self._teach(after, view, trust)
+            self._teach(after, sight.view, trust)
         clock.lap("learn")
         if sight.elsewhere_px is not None and parts.judge.is_elsewhere(standing, seen):
             after = self._verified(frame, after, sight.elsewhere_px, known)
@@ -257,6 +258,16 @@ class LocatingTracker:
         elif after.hits:
             after = replace(after, hits=0)
         return after, seen
+
+    def _turned(self, target: Target, sight: Sight, known: Appearance) -> Steps[tuple[Target, Sight]]:
+        """The target at the turn at which the witness sees it most, and what is seen then."""
+        turned = yield from turns.reconsidered(self._parts.observer, sight, known, target.turn)
+        if turned is None:
+            return target, sight
+        other = yield from self._parts.observer.followed(turned.view, known, target.history, target.scene)
+        if not turned.holds(sight.signals, other.signals):
+            return target, sight
+        return replace(target, turn=turned.turn), other
 
     def _verified(self, frame: Frame, target: Target, at_px: Floats, known: Appearance) -> Target:
         """The target, gone to another place if that passes for it often enough."""
@@ -311,6 +322,7 @@ class LocatingTracker:
         target = replace(target, standing=standing, search=search)
         if search.candidate_px is not None and search.hits >= settings.recovery.hits:
             standing = parts.judge.returned(standing)
-            target = replace(target, center_px=search.candidate_px, standing=standing, search=None)
+            turn = search.turn(sought)
+            target = replace(target, center_px=search.candidate_px, turn=turn, standing=standing, search=None)
         clock.lap("search")
         return target, best.signals

@@ -1,7 +1,8 @@
 """Where the target is on a shared map: a ridge filter over the box, learned on the target alone.
 
 Two filters of one kind are in use. The *finder* goes on learning and says where to look. The *witness*
-is the filter as the first frame left it; no drift has reached it, and it alone judges.
+is the filter as the first frame left it, and as it would have with the target turned in the image plane; no
+drift has reached it, and it alone judges.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class Response:
 
     values: NDArray[np.float32]
     at_px: Floats
+
+    def mean(self, other: Response) -> Response:
+        """Of this and another filter's answer on the same map."""
+        return Response((self.values + other.values) * np.float32(0.5), self.at_px)
 
     def peak(self, window: float, from_px: Floats) -> Peak:
         """The best place.

@@ -14,7 +14,7 @@ from . import config
 from .appearance import Appearance, sharpness
 from .confidence import History, Signals
 from .crops import Crop
-from .encoding import MapSource, Seen, box_features_of_several, read_together
+from .encoding import MapSource, Seen, box_features_of_several, read_together, stacked
 from .lanes import Lane
 from .locator import Locator, Peak, Response
 from .rivals import RivalWatch, Scene
@@ -66,12 +66,14 @@ class Reading:
         look: at a frame.
         center_px, size_px: (2,) of the target when it was last seen, image pixels.
         known: of it.
+        turn: of the target, in steps of the witness.
     """
 
     look: Look
     center_px: Floats
     size_px: Floats
     known: Appearance
+    turn: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,7 +85,8 @@ class View:
         crop: what it shows.
         at_px: (2,) where the target was when it was last seen, crop pixels.
         size_px: (2,) of the target, crop pixels.
-        finder, witness: what the two filters say.
+        finder, witness: what the two filters say. Of a target that is turned, the finder's is the mean of
+            both: it lags behind, and alone would follow the part that changes least.
     """
 
     features: Tensor
@@ -93,6 +96,10 @@ class View:
     finder: Response
     witness: Response
 
+    def turned(self, turn: int, finder: Response, witness: Response) -> View:
+        """The same where the target has that turn, of which the two filters say this."""
+        return replace(self, finder=finder.mean(witness) if turn else finder, witness=witness)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Hearing:
@@ -100,6 +107,15 @@ class Hearing:
 
     view: View
     places_px: list[Floats]
+    known: Appearance
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Asking:
+    """A view that the witness is yet to be asked about at other turns of the target, as many for each."""
+
+    view: View
+    turns: tuple[int, ...]
     known: Appearance
 
 
@@ -166,21 +182,31 @@ class Observer:
         return Crop.around(center_px, size_px, target_px, region_px, zoom).snapped()
 
     def look(
-        self, frame: Frame, center_px: Floats, size_px: Floats, known: Appearance, zoom: float = 1.0
+        self,
+        frame: Frame,
+        center_px: Floats,
+        size_px: Floats,
+        known: Appearance,
+        zoom: float = 1.0,
+        turn: int = 0,
     ) -> View:
-        """A look at a frame around a place, at the scale of a target of that size."""
+        """A look at a frame around a place, at the scale of a target of that size and turn."""
         look = Look.at(self.crop(center_px, size_px, zoom), frame, known.encoder.source)
-        return self.read([Reading(look, center_px, size_px, known)])[0]
+        return self.read([Reading(look, center_px, size_px, known, turn)])[0]
 
     def read(self, readings: Sequence[Reading]) -> list[View]:
         """The view that each look gives of a target."""
         known = [one.known for one in readings]
         maps = read_together([one.encoder for one in known], [one.look.seen for one in readings])
         sizes = [one.size_px * one.look.crop.scale for one in readings]
-        responses = self._locator.responses_together(maps, sizes, [one.filters for one in known])
+        responses = self._locator.responses_together(
+            maps, sizes, [one.known.filters(one.turn) for one in readings]
+        )
         return [
-            View(features, one.look.crop, one.look.crop.to_crop(one.center_px), size, finder, witness)
-            for features, one, size, (finder, witness) in zip(maps, readings, sizes, responses, strict=True)
+            View(features, one.look.crop, one.look.crop.to_crop(one.center_px), size, *both).turned(
+                one.turn, *both
+            )
+            for features, one, size, both in zip(maps, readings, sizes, responses, strict=True)
         ]
 
     def followed(self, view: View, known: Appearance, history: History, scene: Scene) -> Steps[Sight]:
@@ -228,8 +254,7 @@ class Observer:
 
     def sought(self, view: View, known: Appearance, history: History, *, is_coarse: bool) -> Sight:
         """Where finder and witness together see the target most; in a coarse view wherever that is."""
-        finder = view.finder
-        both = Response((finder.values + view.witness.values) * np.float32(0.5), finder.at_px)
+        finder, both = view.finder, view.finder.mean(view.witness)
         place = both.peak(0.0 if is_coarse else self._window, view.at_px).place_px
         value = finder.near(place, NEAR_PX)
         peak = Peak(place, value, value)
@@ -255,6 +280,13 @@ class Observer:
             **_likeness(place, view, known, explained),
             margin=float(margin_there),
         )
+
+    def answered(self, askings: Sequence[Asking]) -> list[list[Response]]:
+        """What the finder, and the witness at each turn, say of each view."""
+        views = [one.view for one in askings]
+        maps, sizes = stacked([one.features for one in views]), [one.size_px for one in views]
+        filters = [one.known.filters(*one.turns) for one in askings]
+        return self._locator.responses_together(maps, sizes, filters)
 
     def heard(self, hearings: Sequence[Hearing]) -> list[NDArray[np.float32]]:
         """(N,) the scores of each one's places, by the newest head and the first one; NaN without one."""

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 TILE_STEP = 0.7  # of a coarse view's side from one tile to the next
 LAST_PLACE_INTERVAL = 4  # lost frames between two coarse views of the last place
+TURN_FRAMES = 16  # lost frames in which it is looked for at one turn, before the other's
 CENTRAL = 0.3  # a candidate lies within that share of a fine view's side from its middle
 
 
@@ -35,6 +36,7 @@ class Sought:
         image_px: (2,) width and height of the image.
         history: of the finder's peak.
         standing: what has been concluded.
+        turn: in the image plane, when it was last safe.
     """
 
     place_px: Floats
@@ -42,6 +44,7 @@ class Sought:
     image_px: Floats
     history: History
     standing: Standing
+    turn: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,6 +68,10 @@ class Search:
     hits: int = 0
     promised_px: Floats | None = None
     was_promised: bool = False
+
+    def turn(self, sought: Sought) -> int:
+        """At which it looks for the target: as it was when it was last safe, and upright, by turns."""
+        return 0 if self.frames // TURN_FRAMES % 2 else sought.turn
 
     @property
     def is_promise_due(self) -> bool:
@@ -112,6 +119,7 @@ class Searcher:
         """One or two views."""
         places = search.candidate_px, search.promised_px if search.is_promise_due else None, sought.place_px
         around = next(place for place in places if place is not None)
+        sought = replace(sought, turn=search.turn(sought))
         best = self.fine(frame, around, sought, known)
         if self.passes(best, sought.standing):
             is_same = search.candidate_px is not None
@@ -122,7 +130,7 @@ class Searcher:
         is_tile = search.frames % LAST_PLACE_INTERVAL > 0 or len(search.tiles) == 1
         around = search.tiles[search.next_tile % len(search.tiles)] if is_tile else sought.place_px
         search = replace(search, next_tile=search.next_tile + is_tile)
-        view = self._observer.look(frame, around, sought.size_px, known, self._settings.zoom)
+        view = self._observer.look(frame, around, sought.size_px, known, self._settings.zoom, sought.turn)
         coarse = self._observer.sought(view, known, sought.history, is_coarse=True)
         promise = (coarse.signals.peak / known.first_peak + coarse.signals.likeness) / 2
         if promise > self._settings.promise:
@@ -131,7 +139,7 @@ class Searcher:
 
     def fine(self, frame: Frame, at_px: Floats, sought: Sought, known: Appearance) -> Sight:
         """What a view of the target's own scale shows around a place, (2,) image pixels."""
-        view = self._observer.look(frame, at_px, sought.size_px, known)
+        view = self._observer.look(frame, at_px, sought.size_px, known, turn=sought.turn)
         return self._observer.sought(view, known, sought.history, is_coarse=False)
 
 

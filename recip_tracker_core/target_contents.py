@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 
 POSITIVE = float(np.nextafter(0, 1))
 PLACE, SIZE = Wanted((2,), np.float64, 0.0, 1.0), Wanted((2,), np.float64, POSITIVE, 10.0)
+MOST_TURNS = 36
 FILTERS = ("finder", "witness", "regression")
 HEAD_SETTINGS = ("classifier.hidden", "classifier.weighs_features")
 LOCATOR_SETTINGS = (
@@ -103,7 +104,7 @@ class LocatedFormat:
             "projection": Wanted((kept, total)),
             "likelihood": Wanted((int(np.prod(BINS)),), low=-1.0, high=1.0),
             "finder": Wanted((finder, 1)),
-            "witness": Wanted((finder, 1)),
+            "witness": Wanted((finder, range(1, MOST_TURNS + 1))),
             "regression": Wanted((box, 4)),
             **self._locator.wanted,
             **self._refiner.wanted,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from .crops import Crop
 from .encoding import Encoder, MapSource, box_features
 from .errors import LearningError
 from .features import Batch
-from .first_views import TrainingView, first_views
+from .first_views import TrainingView, first_views, turned_views
 from .learning import LearningRequest, Recipe, learn
 from .locator import Locator
 from .refinement import BoxRefiner
@@ -50,6 +51,8 @@ class Effort:
 
 WHOLE = Effort(views=8, hard_draws=4, step_share=1.0)
 BEGINNING = Effort(views=4, hard_draws=1, step_share=0.2)
+TURNED_DRAWS = 2  # of points of each turned view, once the first solution says which negatives are hard
+COMPACT = 1.5  # longer side over the shorter up to which a target that turns still fills its upright box
 FIRST_DRAWS = 1000  # later frames' points come after all that a first frame draws
 
 
@@ -240,10 +243,14 @@ class Teacher:
             head, samples = taught
         (response,) = self._locator.responses(views[0].features, views[0].size_px, finder)
         peak = response.peak(0.0, views[0].center_px)
+        witness = [finder]
+        if look.part is not Part.BEGINNING and size.max() <= COMPACT * size.min():
+            turned = turned_views(look.image, encoder, crop, size, self._filter.turns)
+            witness += [self._turned_filter(view, peak.value) for view in _unless(should_stop, turned)]
         return Appearance(
             encoder=encoder,
             finder=finder,
-            witness=finder,
+            witness=torch.cat(witness, dim=1),
             first_peak=peak.value,
             first_sharpness=sharpness(peak.value, response.beyond(peak.place_px, views[0].size_px)),
             regression=self._solved_regression(refiner_memory),
@@ -263,6 +270,15 @@ class Teacher:
         easy = self._solved_filter(RidgeMemory(Moments.mean(seen)))
         draws = _unless(should_stop, range(count, (hard_draws + 1) * count))
         return RidgeMemory(Moments.mean(self._located(views[draw % count], draw, easy) for draw in draws))
+
+    def _turned_filter(self, view: TrainingView, peak: float) -> Tensor:
+        """The filter of the target turned, with the same peak as the upright one's."""
+        easy = self._solved_filter(RidgeMemory(Moments.mean([self._located(view, 0)])))
+        draws = range(1, 1 + TURNED_DRAWS)
+        hard = Moments.mean(self._located(view, draw, easy, peak) for draw in draws)
+        finder = self._solved_filter(RidgeMemory(hard))
+        (response,) = self._locator.responses(view.features, view.size_px, finder)
+        return finder * (peak / response.peak(0.0, view.center_px).value)
 
     def _first_fitted(self, views: list[TrainingView], should_stop: ShouldStop) -> RidgeMemory:
         """Jittered boxes of the views in which the target's is a box."""

@@ -40,6 +40,7 @@ ROOMS = (
     "shared_looks",
     "located_target",
     "redetection",
+    "turns",
     "tracker",
     "observing",
     "rivals",

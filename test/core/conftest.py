@@ -31,6 +31,7 @@ SMALL = {
     "map.region_px": SEEN_PX,
     "map.target_px": TARGET_PX,
     "locator.grid": 3,
+    "locator.turns": 4,
     "refiner.grid": 3,
     "features.region_px": SEEN_PX,
     "features.target_px": TARGET_PX,

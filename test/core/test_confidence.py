@@ -267,6 +267,16 @@ def test_a_target_that_leapt_beside_its_like_is_lost_when_its_probation_is_over(
     assert statuses(followed([beside] * 10, leapt)) == [UNCERTAIN] * 9 + [LOST]
 
 
+def test_what_the_classifier_alone_does_not_confirm_is_neither_given_up_nor_believed() -> None:
+    unconfirmed = replace(seen(), margin=-5.0)
+    leapt = judge().leapt(Standing(), **LEAP)
+    standings = followed([unconfirmed] * 20, leapt)
+    assert statuses(standings) == [UNCERTAIN] * 20
+    assert judge().trust(standings[-1], unconfirmed) == 0
+    assert statuses(followed([seen(0.1)], standings[-1])) == [LOST]
+    assert statuses(followed([seen()] * 3, standings[-1])) == [UNCERTAIN, UNCERTAIN, TRACKED]
+
+
 @pytest.mark.parametrize(
     ("frame", "boxes", "values"),
     [

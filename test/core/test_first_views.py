@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recip_tracker_core.crops import Crop
-from recip_tracker_core.first_views import TrainingView, first_views
+from recip_tracker_core.first_views import TrainingView, first_views, turned_views
 
 SIDE_PX, SIZE = 160, np.array([30.0, 20.0])
 CENTER = np.array([81.4, 58.3])
@@ -20,14 +20,16 @@ class PixelsAsMap:
         return torch.from_numpy(crop).permute(2, 0, 1).float()
 
 
-def seen(seed: int = 0, count: int = 8) -> list[TrainingView]:
-    """Of a soft white blob, wider than high, on black."""
+def blob() -> np.ndarray:
+    """A soft white one, wider than high, on black."""
     x, y = np.arange(160) + 0.5 - CENTER[0], np.arange(120)[:, None] + 0.5 - CENTER[1]
-    blob = 255 * np.exp(-0.5 * ((x / 4) ** 2 + (y / 2.5) ** 2))
-    image = np.repeat(blob[:, :, None], 3, axis=2).astype(np.uint8)
-    return list(
-        first_views(image, PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, seed, count)
-    )
+    white = 255 * np.exp(-0.5 * ((x / 4) ** 2 + (y / 2.5) ** 2))
+    return np.repeat(white[:, :, None], 3, axis=2).astype(np.uint8)
+
+
+def seen(seed: int = 0, count: int = 8) -> list[TrainingView]:
+    crop = Crop.around(CENTER, SIZE, 48.0, SIDE_PX)
+    return list(first_views(blob(), PixelsAsMap(), crop, SIZE, seed, count))
 
 
 def moments(view: TrainingView) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +62,17 @@ def test_the_frame_as_it_is_comes_first_with_the_target_in_the_middle() -> None:
 
 def test_a_turned_view_is_not_upright() -> None:
     assert [view.is_upright for view in seen()].count(False) == 2
+
+
+def test_turned_views_go_once_around_the_target_in_the_middle() -> None:
+    views = list(turned_views(blob(), PixelsAsMap(), Crop.around(CENTER, SIZE, 48.0, SIDE_PX), SIZE, 8))
+    assert len(views) == 7
+    spread = [moments(view)[1] for view in views]
+    for view in views:
+        np.testing.assert_allclose(moments(view)[0], 80, atol=0.2)
+    quarter, half = spread[1], spread[3]
+    np.testing.assert_allclose(quarter, half[::-1], rtol=0.02)
+    np.testing.assert_allclose(half, moments(seen()[0])[1], rtol=0.02)
 
 
 @pytest.mark.parametrize("seed", [1, 99])

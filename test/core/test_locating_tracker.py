@@ -101,6 +101,39 @@ def test_a_target_that_leaps_is_followed_at_once_and_doubted_until_it_is_recogni
     assert (len(set(versions)) == 1) == (UNCERTAIN in expected)  # nothing is learned meanwhile
 
 
+@pytest.fixture(scope="module")
+def turning_clip(rendered_clip: Render) -> Clip:
+    """A disc of colours that its surroundings have, too, that turns by 6 degrees a frame, once around."""
+    around, within = (
+        rendered_clip(frames=1, size=(320, 240), seed=seed, hidden=range(1))[0][0] for seed in (1, 2)
+    )
+    height, width = around.shape[:2]
+    middle, side = (width / 2 - 0.5, height / 2 - 0.5), height // 3
+    rows, columns = np.ogrid[:height, :width]
+    is_disc = np.hypot(columns - middle[0], rows - middle[1])[..., None] <= side / 2
+    box = round(width / 2 - side / 2), round(height / 2 - side / 2), side, side
+    turns = [cv2.getRotationMatrix2D(middle, degrees, 1.0) for degrees in range(0, 366, 6)]
+    turned = [cv2.warpAffine(within, turn, (width, height), borderMode=cv2.BORDER_REFLECT) for turn in turns]
+    return [(np.where(is_disc, disc, around), box) for disc in turned]
+
+
+def test_a_target_that_turns_in_the_image_plane_is_recognised_all_around(
+    make_tracker: Make, turning_clip: Clip
+) -> None:
+    whole = {"map.region_px": 256, "map.target_px": 80.0, "locator.grid": 4, "locator.turns": 12}
+    tracker, turns = make_tracker(**whole), []
+    first, *others = frames_of(turning_clip)
+    results = [tracker.init(first, BoundingBox(*turning_clip[0][1]))]
+    for frame in others:
+        results.append(tracker.update(frame))
+        turns.append(tracker._target.turn)
+    assert overlaps(results, turning_clip).min() > 0.7
+    assert all(result.status is TRACKED for result in results)
+    # By 30 degrees each; the last ones before it is upright again may be skipped.
+    assert in_turn(turns)[:10] == [0, *range(11, 2, -1)]
+    assert turns[-1] == 0
+
+
 def test_a_box_beside_the_target_goes_to_where_the_witness_sees_it(
     make_tracker: Make, rendered_clip: Render
 ) -> None:
@@ -124,12 +157,8 @@ class _Stubborn:
 
     def __init__(self, observer) -> None:
         self._observer = observer
-        self.look, self.read, self.sought, self.crop = (
-            observer.look,
-            observer.read,
-            observer.sought,
-            observer.crop,
-        )
+        self.look, self.read, self.sought = observer.look, observer.read, observer.sought
+        self.crop, self.answered = observer.crop, observer.answered
 
     def followed(self, view, known, history, scene):
         sight = yield from self._observer.followed(view, known, history, scene)
@@ -415,7 +444,7 @@ def test_a_loaded_target_brings_what_is_usual_of_it(
     assert tracker._target.history == before._target.history
     assert tracker._target.frames == before._target.frames == 25
     np.testing.assert_allclose(tracker._target.first_size_px, before._target.first_size_px)
-    np.testing.assert_allclose(tracker._target.safe, before._target.safe)
+    np.testing.assert_allclose(tracker._target.safe[:2], before._target.safe[:2])
 
 
 def test_where_recovery_is_off_a_loaded_target_is_uncertain_where_it_was_and_must_prove_itself(

@@ -79,16 +79,19 @@ class OneTarget:
     Attributes:
         at_px: where it is, image pixels, or None.
         looks: of the last frame: centre and zoom of each.
+        turns: at which all frames were looked at, one after the other.
     """
 
     def __init__(self, at_px: tuple[float, float] | None, fine: Signals = ITSELF) -> None:
         self.at_px, self._fine = at_px, fine
         self.looks: list[tuple[np.ndarray, float]] = []
+        self.turns: list[int] = []
 
     def crop(self, center_px: np.ndarray, size_px: np.ndarray, zoom: float = 1.0) -> Crop:
         return Crop.around(center_px, size_px, 48.0, 160, zoom)
 
-    def look(self, frame: Frame, center_px, size_px, known, zoom: float = 1.0) -> View:
+    def look(self, frame: Frame, center_px, size_px, known, zoom: float = 1.0, turn: int = 0) -> View:
+        self.turns.append(turn)
         self.looks.append((np.asarray(center_px), zoom))
         crop = self.crop(center_px, size_px, zoom)
         nothing = Response(np.zeros((40, 40), np.float32), np.arange(2.0, 160.0, 4.0))
@@ -112,7 +115,7 @@ class Hunt:
         searcher = Searcher(observer, build_judge(settings), settings.recovery)
         self.observer, self._searcher = observer, searcher
         standing = Standing(status=TrackStatus.LOST, recognition=0.1, usual=(0.9,) * 10)
-        self._sought = Sought(LAST_SEEN, SIZE, np.array([640.0, 360.0]), History(0.9, 10.0), standing)
+        self._sought = Sought(LAST_SEEN, SIZE, np.array([640.0, 360.0]), History(0.9, 10.0), standing, turn=3)
         self.search = self._searcher.begun(self._sought)
 
     def go_on(self) -> Search:
@@ -144,6 +147,16 @@ def test_a_target_anywhere_in_the_image_is_found_within_a_round_of_the_tiles(
         assert 1 <= len(hunt.observer.looks) <= 2
         assert frames <= 2 * len(hunt.search.tiles)
     np.testing.assert_allclose(hunt.search.candidate_px, at_px)
+
+
+def test_it_is_looked_for_as_it_was_turned_when_it_was_last_seen_and_upright_by_turns() -> None:
+    hunt = Hunt(OneTarget(None))
+    for expected in (3, 0, 3):
+        hunt.observer.turns.clear()
+        for _ in range(16):
+            assert hunt.search.turn(hunt._sought) == expected
+            hunt.go_on()
+        assert set(hunt.observer.turns) == {expected}
 
 
 def test_a_candidate_is_looked_at_in_the_next_frame_before_all_else() -> None:

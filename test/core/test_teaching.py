@@ -24,6 +24,7 @@ QUICK = {
     "map.region_px": 160,
     "map.target_px": 48.0,
     "locator.grid": 3,
+    "locator.turns": 4,
     "refiner.grid": 3,
     "refiner.first_samples": 40,
     "classifier.hidden": 16,
@@ -106,9 +107,9 @@ def response(known: Appearance, features: torch.Tensor, size_px: np.ndarray, at_
 
 def test_a_first_look_gives_all_that_a_frame_needs(known: Appearance, scene) -> None:
     width = 3 * 3 * known.encoder.channels + 1
-    assert known.filters.shape == (width, 2)
+    assert known.filters(0).shape == (width, 2)
     assert known.regression.shape == (width, 4)
-    assert torch.equal(known.finder, known.witness)
+    assert torch.equal(known.finder, known.witness[:, :1])
     assert known.first_head is known.head is not None
     assert not any(parameter.requires_grad for parameter in known.head.parameters())
     assert 0.6 < known.first_peak < 1.3
@@ -118,6 +119,32 @@ def test_a_first_look_gives_all_that_a_frame_needs(known: Appearance, scene) -> 
     assert max(said) == pytest.approx(known.first_peak, rel=1e-3)
     far = response(known, scene.seen(), scene.size_px, MIDDLE + scene.size_px)
     assert far < 0.3 * known.first_peak
+
+
+def test_the_witness_knows_a_compact_target_at_every_turn(known: Appearance, scene) -> None:
+    assert known.turns == 4
+    stage, around = known.encoder.stage, [MIDDLE + shift for shift in ([-2, -2], [2, -2], [-2, 2], [2, 2])]
+    said = np.array(
+        [
+            (taps(scene.seen(degrees=degrees), np.stack(around), scene.size_px, stage, 3) @ known.witness)
+            .max(dim=0)
+            .values.numpy()
+            for degrees in (0.0, 90.0, 180.0, 270.0)
+        ]
+    )
+    np.testing.assert_allclose(said.diagonal(), known.first_peak, rtol=1e-3)
+    assert (said < 0.7 * known.first_peak).sum() == 12  # all but those of its own turn
+    assert torch.equal(known.filters(3, -1)[:, 1], known.filters(3, -1)[:, 2])
+
+
+def test_a_long_target_is_known_upright_alone_and_so_is_one_that_is_not_known_whole(
+    made: Callable[..., Teacher], first_look: FirstLook
+) -> None:
+    box = first_look.box
+    long = replace(first_look, box=replace(box, h=box.h * 0.6))
+    assert made()(long, None, never).turns == 1
+    assert made()(replace(first_look, part=Part.BEGINNING), None, never).turns == 1
+    assert made(**{"locator.turns": 1})(first_look, None, never).turns == 1
 
 
 def test_sharpness_is_the_peak_over_its_sidelobes() -> None:
@@ -302,7 +329,7 @@ def test_a_fit_that_becomes_whole_keeps_what_lessons_taught_meanwhile(
         taught = teach(lesson(frame), taught, never)
     completed = teach(Completed(known), taught, never)
     assert completed is not None
-    assert torch.equal(completed.witness, known.finder)
+    assert torch.equal(completed.witness, known.witness)
     assert completed.first_peak == known.first_peak
     assert not torch.equal(completed.finder, known.finder)
     assert completed.locator_memory.first is known.locator_memory.first
