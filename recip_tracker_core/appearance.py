@@ -135,7 +135,8 @@ class Appearance:
 
     def filters(self, *turns: int) -> Tensor:
         """(D + 1, 1 + N): the finder, and the witness at each of those turns."""
-        return torch.cat([self.finder, *(self.witness[:, [turn % self.turns]] for turn in turns)], dim=1)
+        columns = (self.witness.narrow(1, turn % self.turns, 1) for turn in turns)
+        return torch.cat([self.finder, *columns], dim=1)
 
 
 def sharpness(peak: float, beyond: NDArray[np.float32]) -> float:
