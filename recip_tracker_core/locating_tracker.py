@@ -317,12 +317,12 @@ class LocatingTracker:
         target = replace(target, history=target.history.faded(settings.gate.fading), waited=0)
         sought = target.sought
         search = target.search or parts.searcher.begun(sought)
+        turn = search.turn(sought)  # of this frame's views: the next one's may be another
         best, search = parts.searcher.step(frame, sought, search, known)
         standing = parts.judge.sought(target.standing, best.signals, is_candidate=search.hits > 0)
         target = replace(target, standing=standing, search=search)
         if search.candidate_px is not None and search.hits >= settings.recovery.hits:
             standing = parts.judge.returned(standing)
-            turn = search.turn(sought)
             target = replace(target, center_px=search.candidate_px, turn=turn, standing=standing, search=None)
         clock.lap("search")
         return target, best.signals

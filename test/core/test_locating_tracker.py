@@ -134,6 +134,32 @@ def test_a_target_that_turns_in_the_image_plane_is_recognised_all_around(
     assert turns[-1] == 0
 
 
+class _Finder:
+    """A searcher that finds the target in the next frame, where it was."""
+
+    def __init__(self, searcher) -> None:
+        self._searcher = searcher
+
+    def step(self, frame, sought, search, known):
+        best = self._searcher.fine(frame, sought.place_px, sought, known)
+        return best, replace(search, frames=search.frames + 1, hits=2, candidate_px=sought.place_px)
+
+
+@pytest.mark.parametrize(("frames", "turn"), [(15, 3), (16, 0)], ids=["as-it-was", "upright"])
+def test_a_target_is_back_at_the_turn_at_which_it_was_found(
+    make_tracker: Make, rendered_clip: Render, frames: int, turn: int
+) -> None:
+    clip = rendered_clip(frames=5, seed=1)
+    tracker = make_tracker()
+    follow(tracker, clip[:4])
+    target, searcher = tracker._target, tracker._parts.searcher
+    lost = replace(target, turn=3, standing=replace(target.standing, status=LOST))
+    tracker._target = replace(lost, search=replace(searcher.begun(lost.sought), frames=frames))
+    tracker._parts = replace(tracker._parts, searcher=_Finder(searcher))
+    assert tracker.update(frames_of(clip)[4]).status is UNCERTAIN
+    assert tracker._target.turn == turn
+
+
 def test_a_box_beside_the_target_goes_to_where_the_witness_sees_it(
     make_tracker: Make, rendered_clip: Render
 ) -> None:
