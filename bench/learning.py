@@ -33,7 +33,7 @@ from torch.utils.flop_counter import flop_registry
 from recip_tracker_core.attention import READINGS
 from recip_tracker_core.backbones import INPUT, load_backbone
 from recip_tracker_core.box_crops import CropNetwork
-from recip_tracker_core.classifier import BACKGROUND, TARGET, Head
+from recip_tracker_core.classifier import BACKGROUND, TARGET, Head, Kept
 from recip_tracker_core.features import Batch
 from recip_tracker_core.learning import LearningRequest, Recipe, learn
 from recip_tracker_core.levels import FEATURES, AtFeatures, BeforeFeatures, Level
@@ -59,12 +59,10 @@ UPDATE_PROMISE = 1.6  # an update with attention at the features, over one witho
 class NaiveHead(Head):
     """A head whose gradients are left to automatic differentiation."""
 
-    def with_gradients(
-        self, features: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def with_gradients(self, features: Tensor, kept: Kept | None = None) -> tuple[Tensor, Tensor]:
         """See :class:`Head`."""
         features = features.detach().requires_grad_(True)
-        scores = self(features, generator)
+        scores = self(features, kept)
         return scores, _both_classes(lambda c: _gradient(scores[:, c].sum(), features))
 
 

@@ -13,6 +13,7 @@ or in one of three ways that keep its intent and bound its pull.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -142,7 +143,7 @@ def boxed(seen: Sensitivity) -> Tensor:
     A map that covers the box evenly and nothing outside of it is the one that costs nothing.
     """
     maps = positive_map(seen.gradients)
-    inside = box_mask(maps.shape[-2:], seen.border).to(maps).flatten()
+    inside = _box_on(maps.device, maps.dtype, maps.shape[-2:], seen.border)
     cosines = F.cosine_similarity(maps.flatten(2), inside.expand(1, 1, -1), dim=2, eps=EPSILON)
     own, other = _by_label(cosines[TARGET], cosines[BACKGROUND], seen.is_target)
     return (1 - own + other).sum()
@@ -182,6 +183,12 @@ def box_mask(size: tuple[int, ...] | torch.Size, border: float) -> Tensor:
     return shares[0][:, None] * shares[1]
 
 
+@functools.cache  # for good: a recording goes on reading it
+def _box_on(device: torch.device, dtype: torch.dtype, size: torch.Size, border: float) -> Tensor:
+    """(H * W,) the same where learning needs it: sent there once, and not at each step."""
+    return box_mask(size, border).to(device, dtype).flatten()
+
+
 READINGS: Mapping[str, Reading] = {
     "paper": as_printed,
     "released": as_released,
@@ -189,6 +196,7 @@ READINGS: Mapping[str, Reading] = {
     "box": boxed,
     "evened": evened,
 }
+ASKING_THE_HOST = frozenset({as_released})  # how many samples a label has; the others leave all to the device
 
 
 def attentive_loss(scores: Tensor, seen: Sensitivity, reading: Reading, weight: float) -> Tensor:
@@ -214,4 +222,4 @@ def at_one_scale(seen: Sensitivity) -> Sensitivity:
 
 def classification_loss(scores: Tensor, is_target: Tensor) -> Tensor:
     """Cross entropy of (N, 2) class scores, summed over samples."""
-    return F.cross_entropy(scores, torch.where(is_target, TARGET, BACKGROUND), reduction="sum")
+    return F.cross_entropy(scores, is_target.long(), reduction="sum")  # TARGET is 1, BACKGROUND 0

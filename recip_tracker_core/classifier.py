@@ -17,6 +17,9 @@ from .types import Boxes
 
 BACKGROUND, TARGET = 0, 1  # the two classes, in the order of the logits
 
+Kept = tuple[Tensor, Tensor]
+"""Which units of both hidden layers dropout leaves to each sample: (N, hidden) each, 1 or 0."""
+
 
 class Head(nn.Module):
     """Three fully connected layers from the features of a box to two class scores (fc4 to fc6 of the paper).
@@ -54,18 +57,25 @@ class Head(nn.Module):
             layer.weight.data.normal_(0, math.sqrt(2 / layer.in_features), generator=generator)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """(N, channels, grid, grid) to (N, 2) class scores f_c; the generator draws the dropout."""
+    def kept(self, count: int, generator: torch.Generator) -> Kept | None:
+        """Dropout of that many samples, drawn on the head's device; None where nothing is dropped."""
+        if not self.training or self.dropout == 0:
+            return None
+        widths = self.fc4.out_features, self.fc5.out_features
+        first, second = (torch.empty((count, width), device=self.fc4.weight.device) for width in widths)
+        share = 1 - self.dropout
+        return first.bernoulli_(share, generator=generator), second.bernoulli_(share, generator=generator)
+
+    def forward(self, features: Tensor, kept: Kept | None = None) -> Tensor:
+        """(N, channels, grid, grid) to (N, 2) class scores f_c, with dropout as it was drawn."""
         scores: Tensor
         if self.training:
-            scores, _ = self._passed(features, generator)
+            scores, _ = self._passed(features, kept)
         else:
             scores = self.fc6(F.relu(self.fc5(F.relu(self.fc4(self._weighed(features))))))
         return scores
 
-    def with_gradients(
-        self, features: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def with_gradients(self, features: Tensor, kept: Kept | None = None) -> tuple[Tensor, Tensor]:
         """The scores, and each one's gradient by the features, both differentiable by the weights.
 
         The gradient is written out, so that a loss built on it needs no second derivatives: at given
@@ -75,18 +85,17 @@ class Head(nn.Module):
             (N, 2), and (2, N, channels, grid, grid) by class.
         """
         assert self.weighing is None, "features that are weighed are learned with plain cross entropy"
-        scores, (slope4, slope5) = self._passed(features, generator)
+        scores, (slope4, slope5) = self._passed(features, kept)
         back = (self.fc6.weight[:, None] * slope5) @ self.fc5.weight * slope4  # (2, N, hidden)
         gradients = back @ self.fc4.weight
         count, channels, *grid = features.shape
         return scores, gradients.view(2, count, *grid, channels).permute(0, 1, 4, 2, 3)
 
-    def _passed(
-        self, features: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _passed(self, features: Tensor, kept: Kept | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(N, 2) scores, and the (N, hidden) slopes of the hidden units: 0 where inactive or dropped."""
-        x, slope4 = self._activated(self.fc4(self._weighed(features)), generator)
-        x, slope5 = self._activated(self.fc5(x), generator)
+        kept4, kept5 = kept or (None, None)
+        x, slope4 = self._activated(self.fc4(self._weighed(features)), kept4)
+        x, slope5 = self._activated(self.fc5(x), kept5)
         return self.fc6(x), (slope4, slope5)
 
     def _weighed(self, features: Tensor) -> Tensor:
@@ -96,10 +105,9 @@ class Head(nn.Module):
             x = x * self.weighing(x).softmax(dim=1) * x.shape[1]  # (N, cells, channels), weights of mean 1
         return x.flatten(1)
 
-    def _activated(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _activated(self, x: Tensor, kept: Tensor | None) -> tuple[Tensor, Tensor]:
         slope = (x.detach() > 0).to(x.dtype)
-        if self.training and self.dropout > 0:
-            kept = torch.empty(x.shape, device=x.device).bernoulli_(1 - self.dropout, generator=generator)
+        if kept is not None:
             slope = slope * kept / (1 - self.dropout)
         return x * slope, slope
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .attention import Reading, Sensitivity, attentive_loss, classification_loss
-from .classifier import Head, margin
+from .classifier import Head, Kept, margin
 from .errors import LearningError
 from .features import Batch
 from .levels import Level
@@ -91,14 +91,7 @@ def learn(
     Raises:
         LearningError: without positives, negatives or a head, or when the weights do not stay finite.
     """
-    start = request.head if request.head is not None else latest
-    if start is None:
-        raise LearningError("there is no head to start from: an update came before the first fit")
-    positives, negatives = Pool(request.positives), Pool(request.negatives)
-    if len(positives) == 0 or len(negatives) == 0:
-        raise LearningError(
-            f"learning needs positive and negative samples, got {len(positives)} and {len(negatives)}"
-        )
+    start, positives, negatives = begun(request, latest)
     head = copy.deepcopy(start).requires_grad_(True)
     optimizer = _optimizer(head, request.learning_rate, recipe)
     chance = np.random.default_rng(request.seed)
@@ -107,29 +100,55 @@ def learn(
         if should_stop():
             return None
         targets = positives.batch(positives.drawn(recipe.positives, chance))
-        background = _hardest(head, negatives, negatives.drawn(recipe.mined_from, chance), recipe.negatives)
+        background = _mined(head, negatives, negatives.drawn(recipe.mined_from, chance), recipe.negatives)
         batch = Batch.cat([targets, background])
         is_target = torch.arange(len(batch), device=positives.device) < len(targets)
         if watch is not None:
             watch(head, batch, is_target)
         head.train()
-        loss = _loss(head, batch, is_target, recipe, generator)
+        loss = step_loss(head, batch, is_target, recipe, head.kept(len(batch), generator))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(head.parameters(), recipe.clip_norm)
         optimizer.step()
+    optimizer.zero_grad()  # the copy that is published carries no gradients
+    return ended(head)
+
+
+def begun(request: LearningRequest, latest: Head | None) -> tuple[Head, Pool, Pool]:
+    """Where to start from, and the positives and negatives.
+
+    Raises:
+        LearningError: one of them is missing.
+    """
+    start = request.head if request.head is not None else latest
+    if start is None:
+        raise LearningError("there is no head to start from: an update came before the first fit")
+    positives, negatives = Pool(request.positives), Pool(request.negatives)
+    if len(positives) == 0 or len(negatives) == 0:
+        raise LearningError(
+            f"learning needs positive and negative samples, got {len(positives)} and {len(negatives)}"
+        )
+    return start, positives, negatives
+
+
+def ended(head: Head) -> Head:
+    """The head, frozen.
+
+    Raises:
+        LearningError: its weights did not stay finite.
+    """
     if not all(bool(parameter.isfinite().all()) for parameter in head.parameters()):
         raise LearningError("learning diverged: the weights are no longer finite; the last good ones stay")
-    optimizer.zero_grad()  # the copy that is published carries no gradients
     return head.eval().requires_grad_(False)
 
 
-def _loss(head: Head, batch: Batch, is_target: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+def step_loss(head: Head, batch: Batch, is_target: Tensor, recipe: Recipe, kept: Kept | None) -> Tensor:
     """Eq. 5 of a step's samples."""
     if recipe.attention_weight == 0:
-        loss = classification_loss(head(batch.features, generator), is_target)
+        loss = classification_loss(head(batch.features, kept), is_target)
     else:
-        scores, by_features = head.with_gradients(batch.features, generator)
+        scores, by_features = head.with_gradients(batch.features, kept)
         gradients = recipe.level.gradients(by_features, batch)
         seen = Sensitivity(gradients, is_target, recipe.level.border)
         loss = attentive_loss(scores, seen, recipe.reading, recipe.attention_weight)
@@ -165,6 +184,11 @@ class Pool:
         """Where the samples are."""
         return self._frames[0].features.device
 
+    @property
+    def sample(self) -> torch.Size:
+        """(C, grid, grid) of each one's features."""
+        return self._frames[0].features.shape[1:]
+
     def drawn(self, count: int, chance: np.random.Generator) -> NDArray[np.int64]:
         """(count,) numbers of random samples, each at most once while there are enough."""
         rows = np.concatenate([chance.permutation(len(self)) for _ in range(-(-count // len(self)))])
@@ -174,8 +198,12 @@ class Pool:
         """(M, C, grid, grid) of samples by their (M,) ascending numbers."""
         return torch.cat([batch.features[places] for batch, places in self._located(rows)])
 
+    def all_features(self) -> Tensor:
+        """(len, C, grid, grid) of every sample, by its number."""
+        return torch.cat([batch.features for batch in self._frames])
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The same whole."""
+        """Such samples whole, by their numbers."""
         return Batch.cat([batch[places] for batch, places in self._located(rows)])
 
     def _located(self, rows: NDArray[np.int64]) -> Iterator[tuple[Batch, Tensor]]:
@@ -186,11 +214,19 @@ class Pool:
             yield self._frames[frame], places.to(self.device)
 
 
-def _hardest(head: Head, negatives: Pool, rows: NDArray[np.int64], count: int) -> Batch:
+def _mined(head: Head, negatives: Pool, rows: NDArray[np.int64], count: int) -> Batch:
     """Of those negatives the ones that the head takes for the target most."""
     if count >= len(rows):
         return negatives.batch(rows)
+    hard = hardest(head, negatives.features(rows), count).cpu().numpy()
+    return negatives.batch(np.sort(rows[hard]))
+
+
+def hardest(head: Head, features: Tensor, count: int) -> Tensor:
+    """(count,) numbers of those of (N, C, grid, grid) negatives that the head takes for the target most.
+
+    Leaves the head in the mode in which it is used.
+    """
     head.eval()
     with torch.no_grad():
-        hardest = margin(head(negatives.features(rows))).topk(count).indices.cpu().numpy()
-    return negatives.batch(np.sort(rows[hardest]))
+        return margin(head(features)).topk(count).indices

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from recip_tracker_core.classifier import BACKGROUND, TARGET, FcClassifier, Head, Jury, Scored, margin
+from recip_tracker_core.classifier import BACKGROUND, TARGET, FcClassifier, Head, Jury, Kept, Scored, margin
 from recip_tracker_core.types import Boxes
 
 
@@ -81,7 +81,7 @@ def test_dropout_happens_in_training_alone_and_by_the_generator() -> None:
     head, features = Head(4, 3, 64, 0.5, seed=0), torch.ones(8, 4, 3, 3)
 
     def scored(seed: int) -> Tensor:
-        return head(features, torch.Generator().manual_seed(seed))
+        return head(features, head.kept(len(features), torch.Generator().manual_seed(seed)))
 
     head.train()
     assert torch.equal(scored(1), scored(1))
@@ -94,7 +94,7 @@ def test_dropout_keeps_the_mean_of_a_unit() -> None:
     head = identity_head()
     head.dropout = 0.5
     head.train()
-    scores = head(torch.full((20000, 1, 1, 1), 3.0), torch.Generator().manual_seed(0))
+    scores = head(torch.full((20000, 1, 1, 1), 3.0), head.kept(20000, torch.Generator().manual_seed(0)))
     assert scores[:, TARGET].mean().item() == pytest.approx(3.0, rel=0.05)
     assert set(scores[:, TARGET].detach().unique().tolist()) == {0.0, 12.0}  # kept twice: 3 * 2 * 2
 
@@ -110,13 +110,14 @@ def drawn_features(*, requires_grad: bool) -> Tensor:
     return features.requires_grad_(requires_grad)
 
 
-def dropping() -> torch.Generator:
-    return torch.Generator().manual_seed(7)
+def dropped(head: Head) -> Kept | None:
+    """The same units each time, of the samples of :func:`drawn_features`."""
+    return head.kept(5, torch.Generator().manual_seed(7))
 
 
 def by_autograd(head: Head, features: Tensor) -> tuple[Tensor, Tensor]:
     """Scores, and their gradients by the features, both differentiable."""
-    scores = head(features, dropping())
+    scores = head(features, dropped(head))
     gradients = [
         torch.autograd.grad(scores[:, kind].sum(), features, create_graph=True)[0]
         for kind in (BACKGROUND, TARGET)
@@ -131,7 +132,7 @@ with_and_without_dropout = pytest.mark.parametrize("dropout", [0.0, 0.5], ids=["
 def test_the_gradients_of_the_scores_are_those_of_automatic_differentiation(dropout: float) -> None:
     head = training_head(dropout)
     expected_scores, expected = by_autograd(head, drawn_features(requires_grad=True))
-    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropping())
+    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropped(head))
     assert torch.equal(scores, expected_scores)
     assert gradients.shape == (2, 5, 3, 2, 2)
     torch.testing.assert_close(gradients, expected, rtol=1e-12, atol=1e-14)
@@ -143,7 +144,7 @@ def test_a_loss_on_those_gradients_has_the_slope_by_the_weights_that_second_deri
 ) -> None:
     head = training_head(dropout)
     parameters = [*head.parameters()]
-    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropping())
+    scores, gradients = head.with_gradients(drawn_features(requires_grad=False), dropped(head))
     expected_scores, expected = by_autograd(head, drawn_features(requires_grad=True))
     slopes, expected_slopes = (
         torch.autograd.grad(score.square().sum() + gradient.relu().var(), parameters)

@@ -23,7 +23,7 @@ from recip_tracker_core.attention import (
 )
 from recip_tracker_core.backbones import INPUT, REGISTRY, Backbone, Stage, load_backbone
 from recip_tracker_core.box_crops import CropNetwork
-from recip_tracker_core.classifier import BACKGROUND, TARGET, Head
+from recip_tracker_core.classifier import BACKGROUND, TARGET, Head, Kept
 from recip_tracker_core.errors import ConfigError
 from recip_tracker_core.features import Batch
 from recip_tracker_core.learning import LearningRequest, Recipe, learn
@@ -118,14 +118,15 @@ def setting(device: torch.device) -> Callable[[str, torch.dtype], Setting]:
     return of
 
 
-def dropping(device: torch.device) -> torch.Generator:
-    return torch.Generator(device).manual_seed(7)
+def dropped(head: Head, features: Tensor) -> Kept | None:
+    """The same units each time."""
+    return head.kept(len(features), torch.Generator(features.device).manual_seed(7))
 
 
 def sensed(setting: Setting, level: str, head: Head) -> tuple[Tensor, Sensitivity]:
     """Scores, and how they depend on the level, as learning computes them."""
     features, where = setting.batch.features, setting.level(level)
-    scores, by_features = head.with_gradients(features, dropping(features.device))
+    scores, by_features = head.with_gradients(features, dropped(head, features))
     gradients = where.gradients(by_features, setting.batch)
     return scores, at_one_scale(Sensitivity(gradients, setting.is_target, where.border))
 
@@ -150,7 +151,7 @@ def naive(setting: Setting, level: str, head: Head, name: str) -> tuple[Tensor, 
     if level != FEATURES:
         cells = backbone.part(level, stage)(activation)
         features = F.adaptive_avg_pool2d(cells, GRID) / backbone.stages[stage].scale
-    scores = head(features, dropping(features.device))
+    scores = head(features, dropped(head, features))
     slopes = [torch.autograd.grad(scores[:, kind].sum(), activation, retain_graph=True) for kind in (0, 1)]
     scaled = scores / torch.cat([slope for (slope,) in slopes]).abs().mean()
     if name == "paper":
