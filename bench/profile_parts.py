@@ -96,5 +96,7 @@ TRACED = (
     Traced("classifier: samples", "teaching:ClassifierTeacher._drawn", reads=map_alone),
     Traced("classifier: batches", "learning:Pool.drawn"),
     Traced("classifier: batches", "learning:Pool.batch"),
+    Traced("classifier: batches", "learning:Pool.all_features"),
     Traced("classifier: steps", "learning:learn"),
+    Traced("classifier: steps", "recorded_steps:Learner.__call__"),
 )

@@ -28,7 +28,7 @@ from .painting import MapPainter
 from .redetection import Searcher
 from .refinement import BoxRefiner
 from .rivals import RivalWatch
-from .shared_parts import build_head, build_recipe, build_updater, check_region, resolve_device
+from .shared_parts import build_head, build_learner, build_updater, check_region, resolve_device
 from .target_contents import LocatedFormat
 from .teaching import ClassifierTeacher, Teacher
 from .tracker import Tracker
@@ -83,7 +83,7 @@ def build_locating(config: TrackerConfig, backbone: Backbone, device: torch.devi
     grid, step = config.locator.grid, backbone.granularity_px
     locator = Locator(config.locator, source.stage, config.map.region_px, config.seed)
     refiner = BoxRefiner(config.refiner, source.stage, config.seed)
-    teacher = Teacher(source, locator, refiner, build_classifier(config), config)
+    teacher = Teacher(source, locator, refiner, build_classifier(config, device), config)
     watch = RivalWatch(config.rivals)
     observer = Observer(locator, config.map, config.locator.window, grid, config.classifier, watch)
     judge = build_judge(config)
@@ -161,7 +161,7 @@ def build_source(config: TrackerConfig, backbone: Backbone, device: torch.device
     return MapSource(backbone, MAP_STAGES, MAP_STAGES[1], channels, gain, device)
 
 
-def build_classifier(config: TrackerConfig) -> ClassifierTeacher | None:
+def build_classifier(config: TrackerConfig, device: torch.device) -> ClassifierTeacher | None:
     """The teacher of the classifier beside a locator, or None when that is switched off."""
     if not config.classifier.enabled:
         return None
@@ -177,7 +177,7 @@ def build_classifier(config: TrackerConfig) -> ClassifierTeacher | None:
     return ClassifierTeacher(
         head,
         grid,
-        build_recipe(config, AtFeatures()),
+        build_learner(config, AtFeatures(), device),
         config.first_fit,
         config.update,
         config.memory,

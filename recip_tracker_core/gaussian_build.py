@@ -14,14 +14,14 @@ from .config import TrackerConfig
 from .errors import ConfigError
 from .features import FeatureSource, MapFeatures
 from .gaussian_tracker import GaussianTracker, Schedule
-from .learning import LearningRequest, Watch, learn
+from .learning import LearningRequest, Watch
 from .levels import FEATURES, AtFeatures, BeforeFeatures, Level, check_level
 from .margin_judge import MarginJudge
 from .memory import SampleMemory
 from .painting import CropPainter, Painter, RegionPainter
 from .proposals import GaussianProposer
 from .sampling import RegressionSpread
-from .shared_parts import build_head, build_recipe, build_updater, check_region
+from .shared_parts import build_head, build_learner, build_updater, check_region
 from .target_contents import DrawnFormat
 
 
@@ -39,11 +39,11 @@ def build_gaussian(
     """
     check_features(config, backbone)
     source, level, painter = build_features(config, backbone, device, is_watched=watch is not None)
-    recipe = build_recipe(config, level)
+    learner = build_learner(config, level, device)
 
     def teach(request: LearningRequest, latest: Head | None, should_stop: Callable[[], bool]) -> Head | None:
         is_first = request.head is not None
-        return learn(request, latest, recipe, should_stop, watch if is_first else None)
+        return learner(request, latest, should_stop, watch if is_first else None)
 
     head = build_head(config, source.channels, source.grid).to(device)
     parts = gaussian_tracker.Parts(

@@ -12,10 +12,12 @@ from .attention import READINGS
 from .backbones import Backbone
 from .classifier import Head
 from .config import TrackerConfig
+from .cuda_graphs import recorded
 from .errors import ConfigError
 from .lanes import Lane
 from .learning import Recipe
 from .levels import Level
+from .recorded_steps import Learner, Record
 from .updater import BackgroundUpdater, InlineUpdater, Learn, Updater
 
 Request = TypeVar("Request")
@@ -98,6 +100,16 @@ def build_recipe(config: TrackerConfig, level: Level) -> Recipe:
         negatives=optimizer.negatives,
         mined_from=optimizer.mined_from,
     )
+
+
+def build_learner(config: TrackerConfig, level: Level, device: torch.device) -> Learner:
+    """What learns the classifier; first fits and updates share it, and so the steps that it records."""
+    return Learner(build_recipe(config, level), recorder(device))
+
+
+def recorder(device: torch.device) -> Record | None:
+    """What records steps on a device, or None where nothing can be recorded."""
+    return recorded if device.type == "cuda" else None
 
 
 def build_updater(

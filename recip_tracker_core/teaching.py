@@ -23,8 +23,9 @@ from .encoding import Encoder, MapSource, box_features
 from .errors import LearningError
 from .features import Batch
 from .first_views import TrainingView, first_views, turned_views
-from .learning import LearningRequest, Recipe, learn
+from .learning import LearningRequest
 from .locator import Locator
+from .recorded_steps import Learner
 from .refinement import BoxRefiner
 from .ridge import Moments, RidgeMemory, Weighted
 from .types import BoundingBox
@@ -74,7 +75,7 @@ class ClassifierTeacher:
     Args:
         head: that a first fit starts from, by the number of channels of the map.
         grid: bins a side of a box.
-        recipe: of a step.
+        learner: takes the steps of all fits and updates.
         first_fit, update, memory: how much is learned, when, and from how many frames.
         seed: of every draw.
     """
@@ -83,13 +84,13 @@ class ClassifierTeacher:
         self,
         head: Callable[[int], Head],
         grid: int,
-        recipe: Recipe,
+        learner: Learner,
         first_fit: config.FirstFit,
         update: config.Update,
         memory: config.Memory,
         seed: int,
     ) -> None:
-        self._head, self._grid, self._recipe = head, grid, recipe
+        self._head, self._grid, self._learner = head, grid, learner
         self._first_fit, self._update, self._memory, self._seed = first_fit, update, memory, seed
 
     def first(
@@ -116,7 +117,7 @@ class ClassifierTeacher:
             plan.learning_rate,
             self._seed,
         )
-        head = learn(request, None, self._recipe, should_stop)
+        head = self._learner(request, None, should_stop)
         return None if head is None else (head, samples)
 
     def later(
@@ -143,7 +144,7 @@ class ClassifierTeacher:
             plan.learning_rate,
             int(chance.integers(2**31)),
         )
-        head = learn(request, appearance.head, self._recipe, should_stop)
+        head = self._learner(request, appearance.head, should_stop)
         return None if head is None else (head, samples)
 
     def _drawn(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..cuda_graphs import recorded
 from .base import Backbone, Computed
 
 LOG = logging.getLogger(__name__)
 
-WARM_UP = 2  # calls before recording, in which cuDNN chooses its kernels
 MOST_GRAPHS = 8  # shapes that are recorded; others are launched one by one
 
 
@@ -21,7 +22,7 @@ MOST_GRAPHS = 8  # shapes that are recorded; others are launched one by one
 class Recorded:
     """One shape's recording, and the memory that it reads and writes."""
 
-    graph: torch.cuda.CUDAGraph
+    replay: Callable[[], None]
     images: Tensor
     features: dict[str, Tensor]
 
@@ -53,16 +54,16 @@ class GraphedBackbone(Computed):
         with self._lock:
             if key not in self._recorded and len(self._recorded) < MOST_GRAPHS:
                 self._recorded[key] = self._record_if_possible(images, stages)
-            recorded = self._recorded.get(key)
-            return self._computed(images, stages) if recorded is None else self._replayed(recorded, images)
+            known = self._recorded.get(key)
+            return self._computed(images, stages) if known is None else self._replayed(known, images)
 
-    def _replayed(self, recorded: Recorded, images: Tensor) -> dict[str, Tensor]:
+    def _replayed(self, known: Recorded, images: Tensor) -> dict[str, Tensor]:
         stream = torch.cuda.current_stream(self._device)
         if self._copied is not None:
             stream.wait_event(self._copied)
-        recorded.images.copy_(images)
-        recorded.graph.replay()
-        features = {name: one.clone() for name, one in recorded.features.items()}
+        known.images.copy_(images)
+        known.replay()
+        features = {name: one.clone() for name, one in known.features.items()}
         self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._copied.record(stream)
         return features
@@ -75,19 +76,10 @@ class GraphedBackbone(Computed):
             return None
 
     def _record(self, images: Tensor, stages: tuple[str, ...]) -> Recorded:
-        """Capture on a stream of its own, so that other threads' work goes on and is not recorded."""
         held = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.no_grad(), torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self._computed(held, stages)
-        stream.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.no_grad(), torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            features = self._computed(held, stages)
-        torch.cuda.current_stream(self._device).wait_stream(stream)
-        return Recorded(graph, held, features)
+        with torch.no_grad():
+            replay, features = recorded(lambda: self._computed(held, stages), self._device)
+        return Recorded(replay, held, features)
 
     def _computed(self, images: Tensor, stages: tuple[str, ...]) -> dict[str, Tensor]:
         with torch.autocast("cuda", torch.bfloat16, enabled=self._is_reduced):

@@ -1,12 +1,13 @@
 """From names to objects: what cannot work together is refused before anything is built."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import pytest
 import torch
 
-from recip_tracker_core import BoundingBox, Frame, TrackerConfig, build, build_tracker
+from recip_tracker_core import BoundingBox, Frame, TrackerConfig, build, build_tracker, shared_parts
 from recip_tracker_core.errors import ConfigError, NotInitialisedError
 from recip_tracker_core.gaussian_tracker import GaussianTracker
 from recip_tracker_core.locating_tracker import LocatingTracker
@@ -90,3 +91,28 @@ def test_warming_up_gives_no_target_and_takes_none(make_tracker, rendered_clip, 
     first = tracker.init(Frame(image), BoundingBox(*box))
     build.warm_up(tracker)
     assert tracker.statistics.completed == first.model_version == 1
+
+
+@pytest.mark.parametrize("proposals", ["locator", "gaussian"])
+def test_warming_up_records_the_step_that_first_fits_and_updates_replay(
+    make_tracker, rendered_clip, monkeypatch: pytest.MonkeyPatch, proposals: str
+) -> None:
+    made, replays = [], []
+
+    def record(step: Callable[[], None], device: torch.device) -> tuple[Callable[[], None], Any]:
+        made.append(device)
+        return lambda: (replays.append(1), step()), None
+
+    monkeypatch.setattr(shared_parts, "recorder", lambda device: record)
+    values = {"first_fit.iterations": 7, "update.iterations": 3, "update.interval": 2}
+    tracker = make_tracker(proposals=proposals, **values)
+    build.warm_up(tracker)
+    assert len(made) == 1
+    del replays[:]
+    (image, box), *later = rendered_clip(frames=6)
+    tracker.init(Frame(image), BoundingBox(*box))
+    assert len(replays) == 7
+    for index, (seen, _) in enumerate(later, 1):
+        tracker.update(Frame(seen, index=index))
+    assert len(replays) >= 7 + 2 * 3
+    assert len(made) == 1

@@ -45,7 +45,7 @@ def never() -> bool:
 
 
 @pytest.fixture(scope="module")
-def made(map_source: MapSource) -> Callable[..., Teacher]:
+def made(map_source: MapSource, device: torch.device) -> Callable[..., Teacher]:
     """``made(**values)``: a teacher of small appearances."""
 
     def make(**values: object) -> Teacher:
@@ -54,7 +54,7 @@ def made(map_source: MapSource) -> Callable[..., Teacher]:
             map_source,
             Locator(settings.locator, map_source.stage, settings.map.region_px, settings.seed),
             BoxRefiner(settings.refiner, map_source.stage, settings.seed),
-            build_classifier(settings),
+            build_classifier(settings, device),
             settings,
         )
 
