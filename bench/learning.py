@@ -3,10 +3,10 @@
 ``.venv/bin/python bench/learning.py [--device cuda] [--json out.json]``
 
 For each network and attention level, a step with 32 + 32 samples is learned in three forms that give the
-same weights: ``fast``, the library's own; ``naive``, double backward through the network with one forward
-pass for both classes' maps; ``four passes``, the same as the authors' released code takes it, each class and
-each label in a pass of its own. They take turns within one run, and ratios of medians are what counts.
-Ends with exit code 1 when a ratio that is promised is missed.
+same weights: ``fast``, the library's own, recorded where the tracker's is; ``naive``, double backward through
+the network with one forward pass for both classes' maps; ``four passes``, the same as the authors' released
+code takes it, each class and each label in a pass of its own. They take turns within one run, and ratios of
+medians are what counts. Ends with exit code 1 when a ratio that is promised is missed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from recip_tracker_core import recorded_steps
 from recip_tracker_core.attention import READINGS
 from recip_tracker_core.backbones import INPUT, load_backbone
 from recip_tracker_core.box_crops import CropNetwork
 from recip_tracker_core.classifier import BACKGROUND, TARGET, Head, Kept
 from recip_tracker_core.features import Batch
-from recip_tracker_core.learning import LearningRequest, Recipe, learn
+from recip_tracker_core.learning import LearningRequest, Recipe
 from recip_tracker_core.levels import FEATURES, AtFeatures, BeforeFeatures, Level
-from recip_tracker_core.shared_parts import resolve_device
+from recip_tracker_core.shared_parts import recorder, resolve_device
 
 NETWORKS = {"vgg_m": ("relu3", 107), "efficientnet_lite0": ("s16", 112)}
 FIRST_STAGE = {"vgg_m": "conv1", "efficientnet_lite0": "s4"}
@@ -106,18 +107,25 @@ def _gradient(output: Tensor, by: Tensor, weight: Tensor | None = None) -> Tenso
 
 @dataclass(frozen=True)
 class Learner:
-    """One form of learning at one level of one network."""
+    """One form of learning at one level of one network; recorded as the tracker does it, or launched."""
 
     head: Head
     recipe: Recipe
     positives: Batch
     negatives: Batch
+    is_recorded: bool
 
     def learned(self, steps: int, mined_from: int) -> None:
         """So many steps, from negatives of which the hardest are taken."""
         recipe = replace(self.recipe, mined_from=mined_from)
         request = LearningRequest(self.head, (self.positives,), (self.negatives,), steps, 1e-6, 0)
-        learn(request, None, recipe, lambda: False)
+        recording_by(recipe, self.positives.features.device, self.is_recorded)(request, None, lambda: False)
+
+
+@functools.cache
+def recording_by(recipe: Recipe, device: torch.device, is_recorded: bool) -> recorded_steps.Learner:
+    """What keeps the recordings, if any, from one turn to the next."""
+    return recorded_steps.Learner(recipe, recorder(device) if is_recorded else None)
 
 
 def main(
@@ -190,7 +198,7 @@ def learners(network: CropNetwork, level: str, positives: Batch, negatives: Batc
             negatives=SAMPLES,
             mined_from=SAMPLES,
         )
-        return Learner(head, recipe, positives, negatives)
+        return Learner(head, recipe, positives, negatives, is_recorded=head is written)
 
     if level == PLAIN:
         return {"fast": made(written, AtFeatures(), 0.0)}
@@ -205,8 +213,8 @@ def learners(network: CropNetwork, level: str, positives: Batch, negatives: Batc
 
 def flops(learner: Learner) -> int:
     """Floating point operations of matrix products and convolutions in a step, forwards and backwards."""
-    with OperationCounter() as counter:
-        learner.learned(1, SAMPLES)
+    with OperationCounter() as counter:  # which sees nothing of a replay
+        replace(learner, is_recorded=False).learned(1, SAMPLES)
     return counter.total
 
 
@@ -251,6 +259,8 @@ def seconds(learner: Learner, steps: int, mined_from: int) -> float:
 def longer(learner: Learner, what: str, steps: int, step_s: float) -> dict[str, Any]:
     """Milliseconds of many steps with mining; as many times one step where that would take long."""
     is_measured = steps * step_s < LONGEST_S
+    if is_measured:
+        learner.learned(1, MINED_FROM)  # records where that is done
     took = seconds(learner, steps, MINED_FROM) if is_measured else steps * step_s
     return {f"{what}_ms": 1e3 * took, f"{what}_is_measured": is_measured}
 
