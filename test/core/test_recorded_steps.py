@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from recip_tracker_core.attention import ASKING_THE_HOST, READINGS
+from recip_tracker_core.attention import ASKING_THE_HOST, READINGS, Sensitivity, as_printed
 from recip_tracker_core.classifier import Head
 from recip_tracker_core.errors import LearningError
 from recip_tracker_core.features import Batch
@@ -391,3 +391,24 @@ def test_a_recording_is_replayed_by_other_threads_in_learnings_lane(
     for target, several in found.items():
         for one in several:
             torch.testing.assert_close(one, step_by_step(asked(target)), rtol=1e-2, atol=1e-3)
+
+
+def asking(seen: Sensitivity) -> Tensor:
+    """As printed, for those who ask first."""
+    return as_printed(seen) if bool(seen.is_target.any()) else seen.gradients.sum()
+
+
+def test_a_recording_that_fails_leaves_a_device_that_goes_on_step_by_step(
+    asked: Callable[..., LearningRequest], device: torch.device, caplog: pytest.LogCaptureFixture
+) -> None:
+    learner = recording_on(device, replace(RECIPE, reading=asking))
+    before = torch.cuda.current_stream(device)
+    for target in (1, 2):
+        found = weights(learner(asked(target), None, never))
+        assert torch.equal(found, step_by_step(asked(target)))
+    assert torch.cuda.current_stream(device) == before
+    assert learner.recordings == 0
+    assert len(caplog.records) == 1
+    again = recording_on(device)  # and what can be recorded still is
+    assert weights(again(asked(), None, never)).isfinite().all()
+    assert again.recordings == 1
