@@ -1,11 +1,12 @@
 """Where a frame's time goes, stage by stage, with learning off, beside and before the frame.
 
-``.venv/bin/python bench/frame_time.py [--device cuda] [--preset paper] [--frames 200] [--json out.json]``
+``.venv/bin/python bench/frame_time.py [--device cuda] [--preset paper] [--frames 200] [--quick] [--json F]``
 
 The stream is rendered (640 x 480, a textured square on a textured ground) and does not wait: the next frame
 comes when the last is answered. The paper's preset has random weights here, which take as long as any.
 The first fit is timed warm: one before it is not counted. Times of one run on a shared machine say
-little; compare within a run.
+little; compare within a run. ``--quick`` is to see that it runs: little is learned, and few candidates are
+looked at; no figure of it means anything.
 """
 
 from __future__ import annotations
@@ -30,6 +31,20 @@ from recip_tracker_core.parameters import replaced
 from recip_tracker_core.presets import preset
 
 WIDTH, HEIGHT, SIDE = 640, 480, 90
+QUICK: dict[str, Any] = {
+    "first_fit.iterations": 2,
+    "first_fit.positives": 8,
+    "first_fit.negatives": 24,
+    "update.iterations": 1,
+    "update.positives": 4,
+    "update.negatives": 12,
+    "optimizer.positives": 4,
+    "optimizer.negatives": 4,
+    "optimizer.mined_from": 8,
+    "regression.samples": 16,
+    "search.candidates": 8,
+    "features.crop_px": 75,
+}
 SEEN_S = 2e-3  # of a frame's time in learning, from which it did learn
 RUNS: dict[str, dict[str, Any]] = {
     "off": {
@@ -48,11 +63,13 @@ def main(
     preset_name: Annotated[str, typer.Option("--preset", help="default or paper.")] = "default",
     frames: Annotated[int, typer.Option(min=10)] = 200,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of one operation.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Only to see that it runs.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Print median and 99th percentile of each stage for each way of learning."""
     weights = {"backbone.weights": "random"} if preset_name == "paper" else {}
     base = replaced(preset(preset_name), {"device": device, "threads": threads, **weights})
+    base = replaced(base, QUICK) if quick else base
     runs = {name: measured(replaced(base, values), frames, name) for name, values in RUNS.items()}
     used = (
         torch.cuda.get_device_name()

@@ -1,11 +1,12 @@
 """What is promised of a CUDA device, measured in one run: frames, first fit, update, memory.
 
-``.venv/bin/python bench/gpu.py [--device cuda] [--frames 10000] [--json gpu.json]``
+``.venv/bin/python bench/gpu.py [--device cuda] [--frames 10000] [--quick] [--json gpu.json]``
 
 Rates are those of the rendered stream of ``realtime.py`` flat out, learning beside it; ``crops`` is the
 paper's way with its network, whose weights are random here and take as long as any. Everything is timed
 warm. Ends with exit code 1 when something is missed. It also runs on a CPU, of which none of this is
-promised. Latencies of a paced stream are in ``realtime.py --device cuda``, stages in ``profile.py``.
+promised. ``--quick`` is to see that it runs; nothing is promised of that either. ``gpu_report.py`` runs this
+and all else that is owed on a GPU.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from figures import Comparison, machine
+from frame_time import QUICK
 from learning import FEATURES, MINED_FROM, UPDATE_STEPS, learners
 from rich.console import Console
 from rich.progress import track
@@ -49,6 +51,7 @@ def main(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter of the default tracker, name=value.")
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only to see that it runs.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Print each figure beside what is promised of it."""
@@ -58,6 +61,8 @@ def main(
         TrackerConfig(), values | dict(parsed(TrackerConfig(), text) for text in settings or [])
     )
     paper = replaced(preset("paper"), values | {"backbone.weights": "random"})
+    if quick:
+        default, paper = replaced(default, QUICK), replaced(paper, QUICK)
     found = [
         *map_mode(default, frames, where),
         Comparison("frames a second, crops with VGG-M", rate(paper, max(frames // 50, 20)), least=100),
@@ -69,7 +74,7 @@ def main(
     if json_file is not None:
         told = {"machine": machine(), "device": str(where), "figures": [asdict(one) for one in found]}
         json_file.write_text(json.dumps(told, indent=2), encoding="utf-8")
-    if where.type == "cuda" and not all(one.is_kept for one in found):
+    if where.type == "cuda" and not quick and not all(one.is_kept for one in found):
         raise typer.Exit(1)
 
 

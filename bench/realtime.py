@@ -1,16 +1,16 @@
 """How the tracker keeps up with a camera: alone, beside OpenCV's, and through the node; and for how long.
 
-``.venv/bin/python bench/realtime.py [--ros] [--before DIR] [--nanotrack DIR] [--json F] [--picture out.png]``
+``.venv/bin/python bench/realtime.py [--ros] [--ours] [--before DIR] [--nanotrack DIR] [--json F]``
 ``.venv/bin/python bench/realtime.py --minutes 60 [--json F] [--picture out.png]``
 
 A rendered stream is played to each run in a process of its own. Runs take turns, so that whatever else the
 machine does is done to all of them. In the first two thirds of a turn the stream does not wait: the tracker
 takes the newest frame when it is free, and those overtaken are dropped. In the rest the next frame comes when
 the last is answered, for ``fps``. Our runs are ``off`` (learning off after the first fit), ``inline`` and
-``background``, with ``--before`` also another checkout's core. One thread an operation, unless ``--set
-threads=N`` says otherwise. ``--minutes`` plays ``background`` alone, with the target given anew each minute.
-Ends with exit code 1 when what is promised is missed. Needs the extras ``cli`` and ``evaluation``;
-``--ros`` needs ``ros``, too.
+``background``, with ``--before`` also another checkout's core; ``--ours`` leaves OpenCV's trackers out. One
+thread an operation, unless ``--set threads=N`` says otherwise. ``--minutes`` plays ``background`` alone, with
+the target given anew each minute. Ends with exit code 1 when what is promised is missed. Needs the extras
+``cli`` and ``evaluation``; ``--ros`` needs ``ros``, too.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def main(
     ] = None,
     nanotrack: Annotated[Path | None, typer.Option(help="Folder of NanoTrack's networks.")] = None,
     ros: Annotated[bool, typer.Option("--ros", help="Also through the node.")] = False,
+    ours: Annotated[bool, typer.Option("--ours", help="Without OpenCV's trackers.")] = False,
     before: Annotated[Path | None, typer.Option(help="Another checkout, for comparison.")] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Long mode: of one run.")] = 0.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
@@ -95,7 +96,7 @@ def main(
     if minutes > 0:
         found, is_kept = {"long": endure(turn, picture)}, True
     else:
-        turns = in_process(turn, before, nanotrack) + (through_node(turn) if ros else [])
+        turns = in_process(turn, before, nanotrack, is_alone=ours) + (through_node(turn) if ros else [])
         found, is_kept = compare(turns, rounds, picture)
     if json_file is not None:
         played = {
@@ -156,9 +157,12 @@ def check_files(json_file: Path | None, picture: Path | None) -> None:
         raise ConfigError("--picture needs matplotlib: see the extra 'evaluation'")
 
 
-def in_process(turn: Turn, before: Path | None, nanotrack: Path | None) -> list[tuple[str, Turn]]:
+def in_process(
+    turn: Turn, before: Path | None, nanotrack: Path | None, *, is_alone: bool
+) -> list[tuple[str, Turn]]:
     """A turn of each run without ROS, with the script that plays it."""
-    turns = [replace(turn, run=run) for run in ("off", "inline", "background", "csrt", "kcf")]
+    others = () if is_alone else ("csrt", "kcf")
+    turns = [replace(turn, run=run) for run in ("off", "inline", "background", *others)]
     if nanotrack is not None:
         turns.append(replace(turn, run="nanotrack", nanotrack=str(nanotrack.resolve())))
     if before is not None:
