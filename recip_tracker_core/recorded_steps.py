@@ -125,8 +125,8 @@ class Learner:
     """:func:`~.learning.learn` by one recipe, for any thread; its steps are replayed where they can be.
 
     One call at a time replays. One that comes meanwhile (an update beside the rest of a first fit, or the fit
-    of a target that was just clicked on) takes its steps one by one: that is slower than a replay, but
-    sooner done than waiting for all steps of another, and the same but for rounding.
+    of a target that was just clicked on) takes its steps one by one: it begins at once, heeds its own stop,
+    and learns the same but for rounding, where it would else wait for all steps of another.
 
     Args:
         recipe: how a step is taken.
