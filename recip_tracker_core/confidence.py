@@ -21,6 +21,7 @@ from .types import TrackStatus
 # clips: one half at a likeness of 0.25 where nothing is.
 LIKENESS_SLOPE, STRANGENESS_SLOPE, OFFSET = 18.0, 3.0, -4.5
 USUAL_FRAMES = 50  # tracked frames whose median likeness is the target's usual one
+HOME_RIVALRY = 1.0  # up to which a place where the target was before is believed
 LEAST_USUAL_FRAMES = 10  # the first frames are too much like the first of all to say what is usual
 # The logarithm of the odds that a box overlaps the target by one half at least, fitted on 20 clips as they
 # are and with made events. What was lost once and was found again may be another.
@@ -189,19 +190,22 @@ class Judge:
         surest = min(seen.recognition, standing.recognition)
         return _ramp(surest, self.gate.learns_from, self.gate.learns_fully_from)
 
-    def resembles(self, standing: Standing, seen: Signals) -> bool:
-        """The identity test: as like the first frame as usual, nothing else nearly so, and recognised."""
-        is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
-        return is_recognised and self._is_like(standing, seen)
+    def resembles(self, standing: Standing, seen: Signals, *, is_home: bool = False) -> bool:
+        """The identity test: as like the first frame as usual, nothing else nearly so, and recognised.
 
-    def _is_like(self, standing: Standing, seen: Signals) -> bool:
-        """The same for the witness alone, without the classifier."""
+        Where the target was before, it is enough that nothing else is more like it.
+        """
+        is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
+        return is_recognised and self._is_like(standing, seen, HOME_RIVALRY if is_home else 0.0)
+
+    def _is_like(self, standing: Standing, seen: Signals, rivalry: float = 0.0) -> bool:
+        """The same for the witness alone, without the classifier; so much rivalry is let pass in any case."""
         recovery = self.recovery
         least = recovery.likeness
         if len(standing.usual) >= LEAST_USUAL_FRAMES:
             usual = recovery.usual_share * float(np.median(standing.usual))
             least = min(max(least, usual), recovery.plain_likeness)
-        return seen.likeness > least and seen.rivalry < recovery.rivalry
+        return seen.likeness > least and seen.rivalry < max(recovery.rivalry, rivalry)
 
     def doubting(self, standing: Standing, seen: Signals, *, is_merged: bool) -> tuple[Standing, Signals]:
         """Both with the doubt that a rival in the target's place brings, until the identity test passes."""

@@ -33,7 +33,8 @@ class Backbone:
     engine: str = option(
         "auto",
         "What computes it: 'auto' takes onnxruntime on the CPU where it and onnx are installed (half of "
-        "torch's time, the same features) and CUDA graphs on a GPU, else torch; 'openvino' is for CPUs.",
+        "torch's time, the same features) and CUDA graphs on a GPU (of learning steps, too), else torch; "
+        "'openvino' is for CPUs.",
         choices=("auto", "torch", "onnxruntime", "openvino", "cuda_graphs"),
     )
     precision: str = option(
@@ -477,6 +478,13 @@ class Recovery:
         "place must be confirmed in the same way, unless its peak is as high as usual.",
         low=0.0,
         high=100.0,
+    )
+    home: int = option(
+        120,
+        "Frames in which a target that was found far from its last certain place is looked for there, too, "
+        "every other one, and goes back if it is there; 0: never.",
+        low=0,
+        high=100000,
     )
     zoom: float = option(
         0.5, "Scale of the coarse views that cover the image, against a frame's own.", low=0.05, high=1.0

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .appearance import Appearance
 from .confidence import History, Standing
+from .homes import AWAY, Home, is_led_away
 from .redetection import Search, Sought
 from .rivals import Scene
 from .target_contents import Located
@@ -35,6 +36,7 @@ class Target:
         hits: frames in a row in which another place passed for the target.
         waited: frames since it was last looked for while it is lost.
         turn: in the image plane, in steps of the witness.
+        home: where it last was beyond doubt.
     """
 
     center_px: Floats
@@ -50,6 +52,7 @@ class Target:
     hits: int = 0
     waited: int = 0
     turn: int = 0
+    home: Home | None = None
 
     @property
     def box(self) -> BoundingBox:
@@ -71,6 +74,7 @@ class Target:
             safe=(self.safe[0] * across, self.safe[1] * across, self.safe[2]),
             scene=Scene(),
             search=None,
+            home=None,
         )
 
     def leap(self, to_px: Floats) -> float:
@@ -82,6 +86,22 @@ class Target:
     def sought(self) -> Sought:
         """What a search for it needs to know."""
         return Sought(self.center_px, self.size_px, self.image_px, self.history, self.standing, self.turn)
+
+    def home_within(self, frames: int) -> Home | None:
+        """Where it was beyond doubt so many frames ago at the most."""
+        return self.home if self.home is not None and self.frames - self.home.frame <= frames else None
+
+    def away_from(self, frames: int) -> Home | None:
+        """The same if it is elsewhere now."""
+        home = self.home_within(frames)
+        return home if home is not None and home.boxes_to(self.center_px) > AWAY else None
+
+    def homed(self, standing: Standing, frames: int) -> Target:
+        """The target at home where it is, unless it came from its home of so many frames in doubt."""
+        since = self.frames - (self.home.frame if self.home is not None else self.frames)
+        if is_led_away(standing, since) or self.away_from(frames) is not None:
+            return self
+        return replace(self, home=Home.here(self.center_px, self.size_px, self.turn, self.frames))
 
     def concluded(self, standing: Standing) -> Target:
         """The target with what is concluded of it: back at the last safe place when it is lost."""

@@ -17,6 +17,7 @@ from .appearance import Appearance, Completed, FirstLook, Lesson, Part, Request
 from .confidence import UNSEEN, History, Judge, Signals, Standing
 from .crops import gridded
 from .errors import NotInitialisedError
+from .homes import LOOK_INTERVAL, Home
 from .lanes import Lane
 from .located_target import Target
 from .observing import Look, Observer, Reading, Sight, View, Wanted
@@ -244,7 +245,7 @@ class LocatingTracker:
         after = replace(after, scene=moved(scene, after.center_px - target.center_px) if has_moved else scene)
         clock.lap("refine")
         standing = parts.judge.followed(standing, seen, has_moved=has_moved)
-        after = after.concluded(standing)
+        after = after.homed(standing, parts.settings.recovery.home).concluded(standing)
         clock.lap("know")
         if not has_moved:
             after = replace(after, history=after.history.faded(gate.fading))
@@ -252,7 +253,10 @@ class LocatingTracker:
             after = replace(after, history=after.history.with_frame(seen, gate.history_rate))
             self._teach(after, sight.view, trust)
         clock.lap("learn")
-        if sight.elsewhere_px is not None and parts.judge.is_elsewhere(standing, seen):
+        if (home := self._home_to_look_at(after)) is not None:
+            after = self._looked_home(frame, after, home, known)
+            clock.lap("search")
+        elif sight.elsewhere_px is not None and parts.judge.is_elsewhere(standing, seen):
             after = self._verified(frame, after, sight.elsewhere_px, known)
             clock.lap("search")
         elif after.hits:
@@ -268,6 +272,22 @@ class LocatingTracker:
         if not turned.holds(sight.signals, other.signals):
             return target, sight
         return replace(target, turn=turned.turn), other
+
+    def _home_to_look_at(self, target: Target) -> Home | None:
+        """Of a target that is followed elsewhere, in every other frame."""
+        recovery, is_lost = self._parts.settings.recovery, target.standing.status is TrackStatus.LOST
+        is_due = recovery.enabled and not is_lost and target.frames % LOOK_INTERVAL == 0
+        return target.away_from(recovery.home) if is_due else None
+
+    def _looked_home(self, frame: Frame, target: Target, home: Home, known: Appearance) -> Target:
+        """The target, gone home if that passes for it often enough."""
+        home = self._parts.searcher.looked_home(frame, home, target.sought, known)
+        if home.hits < self._parts.settings.recovery.hits:
+            return replace(target, home=home)
+        back = Home.here(home.look_px, home.size_px, home.turn, home.frame)
+        standing = self._parts.judge.returned(target.standing)
+        at_home = replace(target, center_px=back.center_px, size_px=back.size_px, turn=back.turn, home=back)
+        return replace(at_home, standing=standing, scene=Scene(), hits=0)
 
     def _verified(self, frame: Frame, target: Target, at_px: Floats, known: Appearance) -> Target:
         """The target, gone to another place if that passes for it often enough."""
@@ -315,7 +335,8 @@ class LocatingTracker:
     ) -> tuple[Target, Signals]:
         parts, settings = self._parts, self._parts.settings
         target = replace(target, history=target.history.faded(settings.gate.fading), waited=0)
-        sought = target.sought
+        home = target.home_within(settings.recovery.home)
+        sought = replace(target.sought, home_px=None if home is None else home.center_px)
         search = target.search or parts.searcher.begun(sought)
         turn = search.turn(sought)  # of this frame's views: the next one's may be another
         best, search = parts.searcher.step(frame, sought, search, known)

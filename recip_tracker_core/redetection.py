@@ -1,7 +1,8 @@
 """Where to look for a target that is lost: first where it was, then farther and farther away.
 
 Every lost frame looks at two views of the image at most, so that none takes long: at a fine one where a
-candidate was seen in the last frame, or at the last safe place; and, where that shows nothing, at one
+candidate was seen in the last frame, or at the last safe place (by turns with the one before, if it was
+found elsewhere since); and, where that shows nothing, at one
 coarse view, around that place and over the tiles of the image in turn. The best point of a coarse view
 is looked at finely in the next frame.
 """
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from . import config
 from .appearance import Appearance
 from .confidence import History, Judge, Standing
+from .homes import Home
 from .observing import Observer, Sight
 from .types import Frame
 
@@ -37,6 +39,7 @@ class Sought:
         history: of the finder's peak.
         standing: what has been concluded.
         turn: in the image plane, when it was last safe.
+        home_px: (2,) where it was before it was found elsewhere and lost again, image pixels, or None.
     """
 
     place_px: Floats
@@ -45,6 +48,7 @@ class Sought:
     history: History
     standing: Standing
     turn: int = 0
+    home_px: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -107,17 +111,24 @@ class Searcher:
 
     def passes(self, sight: Sight, standing: Standing) -> bool:
         """Whether the best place of a fine view passes for the target."""
-        side = sight.view.crop.side_px
-        is_central = bool(np.abs(sight.place_px - side / 2).max() < CENTRAL * side)
-        return (
-            is_central
-            and sight.signals.recognition > self._judge.settings.tracked
-            and self._judge.resembles(standing, sight.signals)
-        )
+        return is_central(sight) and self._is_target(sight, standing, is_home=False)
+
+    def looked_home(self, frame: Frame, home: Home, sought: Sought, known: Appearance) -> Home:
+        """The home of a target that is followed elsewhere, after a look whether it is there."""
+        at_px = np.clip(home.look_px, 0, sought.image_px)
+        sight = self.fine(frame, at_px, replace(sought, size_px=home.size_px, turn=home.turn), known)
+        is_seen = self._is_target(sight, sought.standing, is_home=True)
+        place = np.clip(sight.in_image_px, 0, sought.image_px) if is_seen else None
+        return home.looked(place, is_central=is_central(sight))
+
+    def _is_target(self, sight: Sight, standing: Standing, *, is_home: bool) -> bool:
+        is_recognised = sight.signals.recognition > self._judge.settings.tracked
+        return is_recognised and self._judge.resembles(standing, sight.signals, is_home=is_home)
 
     def _best(self, frame: Frame, sought: Sought, search: Search, known: Appearance) -> tuple[Sight, Search]:
         """One or two views."""
-        places = search.candidate_px, search.promised_px if search.is_promise_due else None, sought.place_px
+        last = sought.place_px if sought.home_px is None or search.frames % 2 == 0 else sought.home_px
+        places = search.candidate_px, search.promised_px if search.is_promise_due else None, last
         around = next(place for place in places if place is not None)
         sought = replace(sought, turn=search.turn(sought))
         best = self.fine(frame, around, sought, known)
@@ -141,6 +152,12 @@ class Searcher:
         """What a view of the target's own scale shows around a place, (2,) image pixels."""
         view = self._observer.look(frame, at_px, sought.size_px, known, turn=sought.turn)
         return self._observer.sought(view, known, sought.history, is_coarse=False)
+
+
+def is_central(sight: Sight) -> bool:
+    """Whether a place is near enough to the middle of its view to be judged."""
+    side = sight.view.crop.side_px
+    return bool(np.abs(sight.place_px - side / 2).max() < CENTRAL * side)
 
 
 def tiles(from_px: Floats, image_px: Floats, view_px: float, most: int) -> Floats:

@@ -103,8 +103,12 @@ def build_recipe(config: TrackerConfig, level: Level) -> Recipe:
 
 
 def build_learner(config: TrackerConfig, level: Level, device: torch.device) -> Learner:
-    """What learns the classifier; first fits and updates share it, and so the steps that it records."""
-    return Learner(build_recipe(config, level), recorder(device))
+    """What learns the classifier; first fits and updates share it, and so the steps that it records.
+
+    None are recorded where the network is not to be, either: who asks for torch wants plain launches.
+    """
+    is_recorded = config.backbone.engine in {"auto", "cuda_graphs"}
+    return Learner(build_recipe(config, level), recorder(device) if is_recorded else None)
 
 
 def recorder(device: torch.device) -> Record | None:

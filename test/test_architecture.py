@@ -61,6 +61,7 @@ ROOMS = (
     "memory",
     "regression",
     "margin_judge",
+    "homes",
     "confidence",
     "proposals",
     "appearance",

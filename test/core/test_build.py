@@ -116,3 +116,17 @@ def test_warming_up_records_the_step_that_first_fits_and_updates_replay(
         tracker.update(Frame(seen, index=index))
     assert len(replays) >= 7 + 2 * 3
     assert len(made) == 1
+
+
+def test_an_engine_that_records_nothing_leaves_learning_to_plain_launches(
+    make_tracker, rendered_clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(step: Callable[[], None], device: torch.device) -> None:
+        raise AssertionError("nothing may be recorded")
+
+    monkeypatch.setattr(shared_parts, "recorder", lambda device: refuse)
+    tracker = make_tracker(**{"backbone.engine": "torch"})
+    image, box = rendered_clip(frames=1)[0]
+    assert tracker.init(Frame(image), BoundingBox(*box)).model_version == 1
+    with pytest.raises(AssertionError, match="nothing may be recorded"):
+        make_tracker().init(Frame(image), BoundingBox(*box))

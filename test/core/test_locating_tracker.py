@@ -178,6 +178,42 @@ def test_a_box_beside_the_target_goes_to_where_the_witness_sees_it(
     assert LOST not in [result.status for result in results]
 
 
+AT_HOME, OF_ITS_LIKE = (40, 60), (230, 150)  # places, pixels
+BEHIND = range(5, 20)  # frames in which the target is hidden
+
+
+@pytest.fixture(scope="module")
+def its_like_clip(rendered_clip: Render) -> Clip:
+    """A target that stands still, and for some frames is hidden; far off stands its like."""
+    (image, (left, top, width, height)), (background, _) = (
+        rendered_clip(frames=1, size=(320, 240), seed=1, hidden=hidden)[0] for hidden in ((), range(1))
+    )
+    cut = image[top : top + height, left : left + width]
+    clip = []
+    for index in range(40):
+        shown = background.copy()
+        for x, y in [OF_ITS_LIKE] if index in BEHIND else [AT_HOME, OF_ITS_LIKE]:
+            shown[y : y + height, x : x + width] = cut
+        clip.append((shown, (*AT_HOME, width, height)))
+    return clip
+
+
+@pytest.mark.parametrize(
+    ("home", "is_back"), [(120, True), (0, False)], ids=["it is looked for", "it is not"]
+)
+def test_a_target_that_comes_back_where_it_was_is_not_left_for_its_like(
+    make_tracker: Make, its_like_clip: Clip, home: int, is_back: bool
+) -> None:
+    results = follow(make_tracker(**{"recovery.home": home}), its_like_clip)
+    overlap = overlaps(results, its_like_clip)
+    behind = results[BEHIND.start : BEHIND.stop]
+    assert in_turn([result.status for result in behind]) == [UNCERTAIN, LOST, UNCERTAIN, TRACKED]
+    assert overlap[BEHIND.stop - 1] == 0  # nothing yet tells its like from itself
+    assert (overlap[-10:].min() > 0.7) == is_back
+    assert (overlap[-10:].max() == 0) != is_back
+    assert results[-1].status is TRACKED
+
+
 class _Stubborn:
     """An observer that takes a place for the target as long as the box is there."""
 

@@ -12,6 +12,7 @@ from recip_tracker_core import TrackerConfig
 from recip_tracker_core.build import build_judge
 from recip_tracker_core.confidence import History, Signals, Standing
 from recip_tracker_core.crops import Crop
+from recip_tracker_core.homes import Home
 from recip_tracker_core.locator import Response
 from recip_tracker_core.observing import Sight, View
 from recip_tracker_core.parameters import replaced
@@ -223,6 +224,35 @@ def test_nothing_is_looked_at_finely_that_promises_nothing() -> None:
     for _ in range(6):
         hunt.go_on()
         assert [zoom for _, zoom in hunt.observer.looks] == [1.0, 0.5]
+
+
+def test_one_that_was_found_elsewhere_and_lost_again_is_looked_for_at_both_places_by_turns() -> None:
+    hunt, home = Hunt(OneTarget(None), **{"recovery.promise": 1.0}), np.array([500.0, 200.0])
+    hunt._sought = replace(hunt._sought, home_px=home)
+    fine = []
+    for _ in range(4):
+        hunt.go_on()
+        fine += [tuple(where) for where, zoom in hunt.observer.looks if zoom == 1]
+    assert fine == [tuple(LAST_SEEN), tuple(home)] * 2
+
+
+@pytest.mark.parametrize(
+    ("rivalry", "hits"),
+    [(0.7, 1), (0.95, 1), (1.05, 0)],
+    ids=["alone", "with its like", "another is more so"],
+)
+def test_a_target_is_at_home_if_nothing_else_is_more_like_it(rivalry: float, hits: int) -> None:
+    seen = replace(ITSELF, rivalry=rivalry, strangeness=rivalry)
+    hunt = Hunt(OneTarget((125.0, 100.0), fine=seen))
+    home = Home.here(LAST_SEEN, SIZE, turn=2, frame=7)
+    looked = hunt._searcher.looked_home(IMAGE_FRAME, home, hunt._sought, KnownTarget())
+    assert looked.hits == hits
+    np.testing.assert_allclose(looked.look_px, [125, 100] if hits else LAST_SEEN)
+    assert hunt.observer.turns == [2]  # as it was turned there
+    elsewhere = hunt._searcher.passes(
+        hunt._searcher.fine(IMAGE_FRAME, LAST_SEEN, hunt._sought, KnownTarget()), hunt._sought.standing
+    )
+    assert elsewhere == (rivalry < 0.8)  # where it was not before, more is asked for
 
 
 class LookAlike(OneTarget):
