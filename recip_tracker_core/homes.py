@@ -11,14 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .confidence import Standing
-from .types import TrackStatus
-
 Floats = NDArray[np.float64]
 
 AWAY = 1.3  # boxes from home; a view of a target that is nearer shows its home, too
 REACH = 1.0  # boxes from home in which it is at home
-DOUBT_FRAMES = 30  # in which a rival leads a target away, if it does; later it just goes on beside one
+DOUBT_FRAMES = 30  # in which a rival leads the box away, if it does; later the target just goes on beside it
 LOOK_INTERVAL = 2  # frames from one look home to the next
 
 
@@ -32,6 +29,7 @@ class Home:
         frame: of the target, in which it was there.
         look_px: (2,) where to look for it next.
         hits: looks in a row that showed it.
+        is_left: whether the target was lost since, or leapt away; else no more than a rival was in its place.
     """
 
     center_px: Floats
@@ -40,11 +38,16 @@ class Home:
     frame: int
     look_px: Floats
     hits: int = 0
+    is_left: bool = False
 
     @staticmethod
     def here(center_px: Floats, size_px: Floats, turn: int, frame: int) -> Home:
         """A place at which nothing has been looked for yet."""
         return Home(center_px, size_px, turn, frame, center_px)
+
+    def lasts(self, frame: int, frames: int) -> bool:
+        """Whether the target may still be here in a frame; so many frames are allowed at the most."""
+        return frame - self.frame <= (frames if self.is_left else min(frames, DOUBT_FRAMES))
 
     def boxes_to(self, place_px: Floats) -> float:
         """How far a place is, in the size of the box that was here."""
@@ -55,9 +58,3 @@ class Home:
         if at_px is None or self.boxes_to(at_px) > REACH:
             return replace(self, look_px=self.center_px, hits=0)
         return replace(self, look_px=at_px, hits=self.hits + is_central)
-
-
-def is_led_away(standing: Standing, frames: int) -> bool:
-    """Whether it may be by mistake that the target is where it is, so many frames after it was home."""
-    is_doubtful = standing.is_doubted and frames <= DOUBT_FRAMES
-    return standing.status is TrackStatus.LOST or standing.probation > 0 or is_doubtful

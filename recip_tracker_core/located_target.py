@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .appearance import Appearance
 from .confidence import History, Standing
-from .homes import AWAY, Home, is_led_away
+from .homes import AWAY, Home
 from .redetection import Search, Sought
 from .rivals import Scene
 from .target_contents import Located
@@ -88,8 +88,8 @@ class Target:
         return Sought(self.center_px, self.size_px, self.image_px, self.history, self.standing, self.turn)
 
     def home_within(self, frames: int) -> Home | None:
-        """Where it was beyond doubt so many frames ago at the most."""
-        return self.home if self.home is not None and self.frames - self.home.frame <= frames else None
+        """Where it may still be, so many frames after it was there at the most."""
+        return self.home if self.home is not None and self.home.lasts(self.frames, frames) else None
 
     def away_from(self, frames: int) -> Home | None:
         """The same if it is elsewhere now."""
@@ -98,8 +98,10 @@ class Target:
 
     def homed(self, standing: Standing, frames: int) -> Target:
         """The target at home where it is, unless it came from its home of so many frames in doubt."""
-        since = self.frames - (self.home.frame if self.home is not None else self.frames)
-        if is_led_away(standing, since) or self.away_from(frames) is not None:
+        if standing.status is TrackStatus.LOST or standing.probation:
+            return replace(self, home=replace(self.home, is_left=True)) if self.home is not None else self
+        home = self.home_within(frames)
+        if home is not None and (standing.is_doubted or home.boxes_to(self.center_px) > AWAY):
             return self
         return replace(self, home=Home.here(self.center_px, self.size_px, self.turn, self.frames))
 

@@ -45,18 +45,26 @@ def test_a_target_beyond_doubt_is_at_home_wherever_it_goes(target: Target) -> No
 @pytest.mark.parametrize("standing", [PROBATION, DOUBTED, LOST], ids=["on probation", "doubted", "lost"])
 def test_one_that_goes_in_doubt_leaves_its_home_behind(target: Target, standing: Standing) -> None:
     gone = after(target, 1, 1.1 * AWAY).homed(standing, FRAMES)
-    assert gone.home is target.home
-    assert gone.away_from(FRAMES) is target.home
+    assert gone.home.frame == target.home.frame
+    assert gone.away_from(FRAMES) is gone.home
     assert after(target, 1, 0.9 * AWAY).homed(standing, FRAMES).away_from(FRAMES) is None
 
 
 def test_where_it_went_is_its_home_once_the_old_one_is_forgotten(target: Target) -> None:
     gone = after(target, 1, 3.0).homed(PROBATION, FRAMES)
     believed = replace(gone, frames=10 + FRAMES).homed(SURE, FRAMES)
-    assert believed.away_from(FRAMES) is target.home
+    assert believed.away_from(FRAMES) is gone.home
     later = replace(gone, frames=11 + FRAMES)
     assert later.home_within(FRAMES) is None
     assert later.homed(SURE, FRAMES).home.frame == 11 + FRAMES
+
+
+def test_one_that_a_rival_may_have_led_away_is_soon_believed(target: Target) -> None:
+    gone = after(target, 1, 3.0).homed(DOUBTED, FRAMES)
+    assert replace(gone, frames=10 + DOUBT_FRAMES).away_from(FRAMES) is gone.home
+    later = replace(gone, frames=11 + DOUBT_FRAMES)
+    assert later.away_from(FRAMES) is None
+    assert later.homed(DOUBTED, FRAMES).home.frame == later.frames
 
 
 def test_one_that_goes_on_beside_its_like_takes_its_home_along(target: Target) -> None:
