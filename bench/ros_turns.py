@@ -45,6 +45,7 @@ from recip_tracker_core.parameters import parsed
 PACKAGES = Path(recip_tracker_ros.__file__).resolve().parents[1]
 PATIENCE_S = 60.0
 LEAD_S = 1.0  # of images before the init, so that its own is in the node's buffer
+ANSWER_S = 10.0  # longer than any first fit
 TOPIC = "/camera/image"
 
 
@@ -107,11 +108,24 @@ class Listener:
         """Number of the newest frame by now."""
         return int((time.time() - self.start_s) * self.turn.rate_hz)
 
-    def give_target(self) -> None:
-        """Point at the target in a frame that the node has."""
+    def first_answer_ms(self) -> float:
+        """Give the target until the node answers, and how long that took from the last time.
+
+        It refuses while it does not hear the camera: both are known here before they know each other.
+        """
         self.wait(lambda: self.node.count_subscribers(TOPIC) > 0, "the node's camera subscription")
         self.wait(lambda: self._init.get_subscription_count() > 0, "the node's init subscription")
-        self.spin(LEAD_S)
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            self.spin(LEAD_S)
+            self._give_target()
+            asked_s = time.perf_counter()
+            if self.heard(lambda: self.boxes, ANSWER_S):
+                return 1e3 * (next(iter(self.boxes.values()))[0] - asked_s)
+        raise SystemExit("waited in vain for an answer")
+
+    def _give_target(self) -> None:
+        """Point at the target in a frame of a moment ago."""
         index = self.released - round(LEAD_S / 4 * self.turn.rate_hz)
         x, y, w, h = Scene(*self.turn.size).box(index)
         msg = Detection2D()
@@ -151,11 +165,17 @@ class Listener:
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Listen until something holds."""
-        end = time.monotonic() + PATIENCE_S
+        if not self.heard(condition, PATIENCE_S):
+            raise SystemExit(f"waited in vain for {what}")
+
+    def heard(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Listen until something holds; False where it does not for so long, or the node has ended."""
+        end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end or self._process.poll() is not None:
-                raise SystemExit(f"waited in vain for {what}")
+                return False
             self._executor.spin_once(timeout_sec=0.05)
+        return True
 
     def _on_detections(self, msg: Detection2DArray) -> None:
         box = None
@@ -179,10 +199,7 @@ def listened(turn: Turn, start_s: float, process: subprocess.Popen[bytes]) -> di
     ``first_fit_ms`` is the time from the request to the first answer.
     """
     listener, node = Listener(turn, start_s, process), psutil.Process(process.pid)
-    listener.give_target()
-    asked_s = time.perf_counter()
-    listener.wait(lambda: listener.boxes, "an answer")
-    first_ms = 1e3 * (next(iter(listener.boxes.values()))[0] - asked_s)
+    first_ms = listener.first_answer_ms()
     if turn.run == "off":
         listener.freeze()
     listener.spin(WARM_S)

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -275,3 +276,24 @@ def test_the_node_gets_parameters_of_the_types_that_it_declares():
 
     command = node_command(Turn("inline", settings=("gate.moves_from=1", "threads=2")))
     assert {"gate.moves_from:=1.0", "threads:=2", 'update.updater:="inline"'} <= set(command)
+
+
+def test_a_node_that_does_not_hear_the_camera_yet_is_given_the_target_again(monkeypatch):
+    pytest.importorskip("rclpy")
+    pytest.importorskip("vision_msgs")
+    from ros_turns import Listener  # noqa: PLC0415 - needs ROS
+
+    listener = object.__new__(Listener)
+    listener.boxes, given = {}, []
+    for name in ("spin", "wait"):
+        monkeypatch.setattr(listener, name, lambda *_: None)
+
+    def give_target() -> None:
+        given.append(1)
+        if len(given) == 3:  # the first two were refused
+            listener.boxes[0] = time.perf_counter(), None
+
+    monkeypatch.setattr(listener, "_give_target", give_target)
+    monkeypatch.setattr(listener, "heard", lambda condition, _: condition())
+    assert abs(listener.first_answer_ms()) < 1e3
+    assert len(given) == 3
