@@ -116,7 +116,7 @@ class Listener:
         self.wait(lambda: self.node.count_subscribers(TOPIC) > 0, "the node's camera subscription")
         self.wait(lambda: self._init.get_subscription_count() > 0, "the node's init subscription")
         end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
+        while time.monotonic() < end and self._process.poll() is None:
             self.spin(LEAD_S)
             self._give_target()
             asked_s = time.perf_counter()

@@ -21,7 +21,6 @@ from .types import TrackStatus
 # clips: one half at a likeness of 0.25 where nothing is.
 LIKENESS_SLOPE, STRANGENESS_SLOPE, OFFSET = 18.0, 3.0, -4.5
 USUAL_FRAMES = 50  # tracked frames whose median likeness is the target's usual one
-HOME_RIVALRY = 1.0  # up to which a place where the target was before is believed
 LEAST_USUAL_FRAMES = 10  # the first frames are too much like the first of all to say what is usual
 # The logarithm of the odds that a box overlaps the target by one half at least, fitted on 20 clips as they
 # are and with made events. What was lost once and was found again may be another.
@@ -31,6 +30,7 @@ PLAIN_LIKENESS, PLAIN_STRENGTH = 0.6, 0.8  # from which more says no more
 FIRST_EVIDENCE, UNSEEN = 5.0, -8.0  # of the frame in which a target was given, and of one not seen yet
 FAINTEST = 1e-6  # that a history fades to: a target may be lost for hours, and nothing is divided by 0
 SETTLED_FRAMES = 2  # good ones in a row after which a place is safe to return to
+HOME_RIVALRY = 1.0  # below which the target is believed to be where it was before
 
 
 def logistic(score: float) -> float:
@@ -196,16 +196,17 @@ class Judge:
         Where the target was before, it is enough that nothing else is more like it.
         """
         is_recognised = math.isnan(seen.margin) or seen.margin > self.recognised
-        return is_recognised and self._is_like(standing, seen, HOME_RIVALRY if is_home else 0.0)
+        return is_recognised and self._is_like(standing, seen, is_home=is_home)
 
-    def _is_like(self, standing: Standing, seen: Signals, rivalry: float = 0.0) -> bool:
-        """The same for the witness alone, without the classifier; so much rivalry is let pass in any case."""
+    def _is_like(self, standing: Standing, seen: Signals, *, is_home: bool = False) -> bool:
+        """The same for the witness alone, without the classifier."""
         recovery = self.recovery
         least = recovery.likeness
         if len(standing.usual) >= LEAST_USUAL_FRAMES:
             usual = recovery.usual_share * float(np.median(standing.usual))
             least = min(max(least, usual), recovery.plain_likeness)
-        return seen.likeness > least and seen.rivalry < max(recovery.rivalry, rivalry)
+        most = max(recovery.rivalry, HOME_RIVALRY) if is_home else recovery.rivalry
+        return seen.likeness > least and seen.rivalry < most
 
     def doubting(self, standing: Standing, seen: Signals, *, is_merged: bool) -> tuple[Standing, Signals]:
         """Both with the doubt that a rival in the target's place brings, until the identity test passes."""

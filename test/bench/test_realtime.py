@@ -283,7 +283,8 @@ def test_a_node_that_does_not_hear_the_camera_yet_is_given_the_target_again(monk
     pytest.importorskip("vision_msgs")
     from ros_turns import Listener  # noqa: PLC0415 - needs ROS
 
-    listener = object.__new__(Listener)
+    listener, ended = object.__new__(Listener), []
+    listener._process = SimpleNamespace(poll=lambda: 1 if ended else None)
     listener.boxes, given = {}, []
     for name in ("spin", "wait"):
         monkeypatch.setattr(listener, name, lambda *_: None)
@@ -297,3 +298,7 @@ def test_a_node_that_does_not_hear_the_camera_yet_is_given_the_target_again(monk
     monkeypatch.setattr(listener, "heard", lambda condition, _: condition())
     assert abs(listener.first_answer_ms()) < 1e3
     assert len(given) == 3
+    ended.append(1)
+    with pytest.raises(SystemExit, match="waited in vain for an answer"):
+        listener.first_answer_ms()
+    assert len(given) == 3  # one that has ended is not asked
